@@ -1,11 +1,11 @@
 """The error tree, named by what the caller does next.
 
-    HoldfastError
-    ├── Refused      do not retry: the request is wrong, and will be wrong again
-    │   └── BadInput     the owner's file, setting or argument is wrong; the message says what to do
-    ├── Retryable    safe to repeat: it certainly had no effect
-    ├── Unknown      ask before repeating: it may have had its effect
-    └── Fenced       stop now: another holder has the right to act
+HoldfastError
+├── Refused      do not retry: the request is wrong, and will be wrong again
+│   └── BadInput     the owner's file, setting or argument is wrong; the message says what to do
+├── Retryable    safe to repeat: it certainly had no effect
+├── Unknown      ask before repeating: it may have had its effect
+└── Fenced       stop now: another holder has the right to act
 """
 
 

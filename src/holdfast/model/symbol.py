@@ -22,5 +22,8 @@ class Symbol(msgspec.Struct, frozen=True, order=True):
         """Reads `venue:market:name`; raises BadInput for anything else."""
         parts = text.split(":")
         if len(parts) != 3 or not all(parts):
-            raise BadInput(f"'{text}' is not a symbol key.", "Write it as venue:market:name, for example binance:spot:BTCUSDT.")
+            raise BadInput(
+                f"'{text}' is not a symbol key.",
+                "Write it as venue:market:name, for example binance:spot:BTCUSDT.",
+            )
         return cls(*parts)
