@@ -36,9 +36,7 @@ def head_ids(head: Head) -> str:
     return head.name
 
 
-def window_of(
-    values: np.ndarray, inputs: dict[str, np.ndarray] | None = None, *, hour_ms: int = 3_600_000
-) -> Window:
+def window_of(values: np.ndarray, inputs: dict[str, np.ndarray] | None = None, *, hour_ms: int = 3_600_000) -> Window:
     """A window from (symbols, bars, 5) values, bars an hour apart from 2021-01-01."""
     rows, bars = values.shape[:2]
     times = np.broadcast_to(1_609_459_200_000 + hour_ms * np.arange(bars), (rows, bars)).astype(np.int64)
@@ -74,8 +72,7 @@ def real() -> Window:
     frame = pl.read_parquet(RECORDING).sort("symbol", "ts")
     names = ["BTCUSDT", "ETHUSDT", "LTCUSDT", "XRPUSDT"]
     parts = [
-        frame.filter(pl.col("symbol") == n).select("open", "high", "low", "close", "volume").to_numpy()
-        for n in names
+        frame.filter(pl.col("symbol") == n).select("open", "high", "low", "close", "volume").to_numpy() for n in names
     ]
     values = np.stack([part[:BARS] for part in parts if len(part) >= BARS])
     return window_of(values, imagined_inputs(len(values), BARS, values[..., 3], values[..., 4]))
@@ -85,10 +82,7 @@ def cut(window: Window, start: int, stop: int) -> Window:
     keep = slice(start, stop)
     return Window(
         window.timeframe_ms,
-        *(
-            getattr(window, name)[:, keep]
-            for name in ("open_time_ms", "open", "high", "low", "close", "volume")
-        ),
+        *(getattr(window, name)[:, keep] for name in ("open_time_ms", "open", "high", "low", "close", "volume")),
         {name: column[:, keep] for name, column in window.inputs.items()},
     )
 
@@ -114,9 +108,7 @@ def test_the_live_vote_on_the_last_column_equals_the_batch_column(head: Head, re
                 err_msg=f"{head.name}.{name} at bar {stop - 1}",
             )
         for name, measure in live.measures.items():
-            np.testing.assert_array_equal(
-                measure, batch.measures[name][:, column], err_msg=f"{head.name}.{name}"
-            )
+            np.testing.assert_array_equal(measure, batch.measures[name][:, column], err_msg=f"{head.name}.{name}")
 
 
 @pytest.mark.parametrize("head", HEADS, ids=head_ids)
@@ -135,9 +127,7 @@ def test_votes_do_not_change_when_later_bars_change(head: Head, real: Window) ->
             column[:, stop:] *= factor
         other = vote_one(head, Window(real.timeframe_ms, real.open_time_ms, **changed, inputs=inputs), BARS)
         for name in ("direction", "probability", "confidence", "reasons", "abstained"):
-            np.testing.assert_array_equal(
-                getattr(other, name)[:, :stop], getattr(batch, name)[:, :stop], err_msg=name
-            )
+            np.testing.assert_array_equal(getattr(other, name)[:, :stop], getattr(batch, name)[:, :stop], err_msg=name)
 
 
 @pytest.mark.parametrize("head", HEADS, ids=head_ids)
@@ -146,10 +136,7 @@ def test_symbols_do_not_influence_each_other(head: Head, real: Window) -> None:
     for row in range(real.shape[0]):
         only = Window(
             real.timeframe_ms,
-            *(
-                getattr(real, n)[row : row + 1]
-                for n in ("open_time_ms", "open", "high", "low", "close", "volume")
-            ),
+            *(getattr(real, n)[row : row + 1] for n in ("open_time_ms", "open", "high", "low", "close", "volume")),
             {name: column[row : row + 1] for name, column in real.inputs.items()},
         )
         alone = vote_one(head, only, 300)

@@ -83,9 +83,7 @@ class Ballot:
 
     def abstain(self, code: str, where: Mask) -> Mask:
         """No vote on the bars in `where`, for this reason; the first reason given for a bar stays."""
-        self._abstained = np.where(
-            where & (self._abstained == 0), self._abstention_numbers[code], self._abstained
-        )
+        self._abstained = np.where(where & (self._abstained == 0), self._abstention_numbers[code], self._abstained)
         return where
 
     def cast(

@@ -30,23 +30,15 @@ def find_heads() -> tuple[Head, ...]:
         importlib.import_module(f"{heads_folder.__name__}.{module.name}").HEAD
         for module in sorted(pkgutil.iter_modules(heads_folder.__path__), key=lambda module: module.name)
     ]
-    found += [
-        point.load() for point in sorted(entry_points(group="holdfast.heads"), key=lambda point: point.name)
-    ]
+    found += [point.load() for point in sorted(entry_points(group="holdfast.heads"), key=lambda point: point.name)]
     names = [head.name for head in found]
     for head in found:
         if names.count(head.name) > 1:
-            raise BadInput(
-                f"Two heads are called '{head.name}'.", "Rename one: a head's name is its key everywhere."
-            )
+            raise BadInput(f"Two heads are called '{head.name}'.", "Rename one: a head's name is its key everywhere.")
         if not 1 <= head.memory <= LONGEST_MEMORY:
-            raise BadInput(
-                f"Head '{head.name}' reads {head.memory} bars.", f"A head may read 1 to {LONGEST_MEMORY}."
-            )
+            raise BadInput(f"Head '{head.name}' reads {head.memory} bars.", f"A head may read 1 to {LONGEST_MEMORY}.")
         if len(head.reasons) > 64:
-            raise BadInput(
-                f"Head '{head.name}' names {len(head.reasons)} reasons.", "A head may name at most 64."
-            )
+            raise BadInput(f"Head '{head.name}' names {len(head.reasons)} reasons.", "A head may name at most 64.")
     return tuple(found)
 
 
@@ -120,7 +112,5 @@ def vote_one(head: Head, window: Window, columns: int) -> Votes:
         confidence=np.where(voted, votes.confidence[:, -columns:], 0.0),
         reasons=np.where(enough, votes.reasons[:, -columns:], np.uint64(0)),
         abstained=abstained,
-        measures={
-            name: np.where(enough, column[:, -columns:], np.nan) for name, column in votes.measures.items()
-        },
+        measures={name: np.where(enough, column[:, -columns:], np.nan) for name, column in votes.measures.items()},
     )
