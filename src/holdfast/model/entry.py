@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-from enum import Enum
+from enum import StrEnum
 
 import msgspec
 
 
-class EntryKind(str, Enum):
+class EntryKind(StrEnum):
     """SETTINGS: a settings version. DECISION: mark 1, an intent with its orders, or a refusal. ORDER: the venue's word
     on an order. FILL: mark 2. EQUITY: the account's worth at a decision time. KILL: an operator's kill level."""
 

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from decimal import Decimal
-from enum import Enum
+from enum import StrEnum
 
 import msgspec
 
 from holdfast.model.symbol import Symbol
 
 
-class Side(str, Enum):
+class Side(StrEnum):
     BUY = "buy"
     SELL = "sell"
 
@@ -19,13 +19,13 @@ class Side(str, Enum):
         return Side.SELL if self is Side.BUY else Side.BUY
 
 
-class OrderType(str, Enum):
+class OrderType(StrEnum):
     MARKET = "market"
     LIMIT = "limit"
     STOP = "stop"
 
 
-class Leg(str, Enum):
+class Leg(StrEnum):
     """What an order is for: opening, protecting (stop, target), or closing a position by decision."""
 
     ENTRY = "entry"
@@ -34,7 +34,7 @@ class Leg(str, Enum):
     CLOSE = "close"
 
 
-class OrderState(str, Enum):
+class OrderState(StrEnum):
     """MARKED: in the journal, not sent. SENT: handed to the venue, no answer yet. UNKNOWN: the answer was lost.
     HELD: a protective leg the venue will activate on the entry's fill. WORKING and PARTIAL rest at the venue.
     FILLED, CANCELLED, REJECTED and EXPIRED are final."""

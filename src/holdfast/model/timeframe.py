@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from enum import Enum
+from enum import StrEnum
 
 from holdfast.model.errors import BadInput
 
@@ -18,7 +18,7 @@ _LENGTHS_MS = {
 }
 
 
-class Timeframe(str, Enum):
+class Timeframe(StrEnum):
     """A bar length, in the notation of the venues."""
 
     M1 = "1m"

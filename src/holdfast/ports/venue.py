@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
-from enum import Enum
+from enum import StrEnum
 from typing import Protocol
 
 from holdfast.model.fill import Fill
@@ -13,7 +13,7 @@ from holdfast.model.order import OrderReport, OrderRequest
 from holdfast.model.symbol import Symbol
 
 
-class GuaranteeTier(str, Enum):
+class GuaranteeTier(StrEnum):
     """How a venue lets absence of an order be proved (ARCHITECTURE.md, exactly once)."""
 
     TIME_BOUNDED = "time-bounded"

@@ -157,7 +157,7 @@ ATR_MEMORY = ema_terms(wilder(ATR_BARS)) + 1
 
 
 def atr(high: Floats, low: Floats, close: Floats) -> Floats:
-    """Average true range over 14 bars, Wilder's smoothing; reads `ATR_MEMORY` bars. Source: Wilder, New Concepts, 1978."""
+    """Average true range over 14 bars, Wilder's smoothing; reads `ATR_MEMORY` bars. Source: Wilder 1978."""
     return ema(true_range(high, low, close), wilder(ATR_BARS))
 
 

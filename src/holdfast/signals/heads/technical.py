@@ -1,7 +1,7 @@
 """The technical head: trend, momentum and volatility indicators, each a number in [-1, 1], averaged.
 
-Trend counts 40 %, momentum 35 %, volatility 25 %. The vote's probability grows with the average, its confidence with how
-well the three groups agree. Indicator definitions: Wilder 1978 (RSI, ADX, ATR), Appel 1979 (MACD), Bollinger 1983,
+Trend counts 40 %, momentum 35 %, volatility 25 %. The vote's probability grows with the average, its confidence with
+how well the three groups agree. Indicator definitions: Wilder 1978 (RSI, ADX, ATR), Appel 1979 (MACD), Bollinger 1983,
 Chande 1995 (Aroon), Lane 1984 (stochastic), Lambert 1980 (CCI).
 """
 
