@@ -1,0 +1,45 @@
+"""The names of everything the log may say: one line of the log, one of these names.
+
+A name reads `noun.what_happened`. Names are read by people's own scripts, so one is never given a new meaning. What
+belongs beside a name (fields, levels) is the caller's business; nothing here is decided or counted.
+"""
+
+from __future__ import annotations
+
+from enum import Enum
+
+
+class Event(str, Enum):
+    """What happened. The comment beside each name lists the fields that come with it."""
+
+    NODE_PHASE = "node.phase_reached"  # phase, took_ms
+    NODE_READY = "node.ready"  # took_ms
+    NODE_STOPPING = "node.stopping"  # reason
+    NODE_STOPPED = "node.stopped"  # took_ms
+    NODE_FENCED = "node.fenced"  # account, epoch
+    LOOP_FAILED = "loop.failed"  # loop, error: the loop counts it and goes on
+
+    SETTINGS_READ = "settings.read"  # version, source
+    SETTINGS_CHANGED = "settings.changed"  # version, names
+
+    FEED_STARTED = "feed.started"  # venue, symbols, timeframe
+    FEED_SILENT = "feed.silent"  # venue, silent_s
+    FEED_ENDED = "feed.ended"  # venue, candles
+    CANDLE_DEFECT = "candle.defect_found"  # symbol, code, open_time_ms
+    SERIES_TRUST = "series.trust_changed"  # symbol, timeframe, trust, reason
+
+    SIGNAL = "signal.emitted"  # id, symbol, timeframe, direction, consensus
+    INTENT = "decision.intended"  # intent, symbol, side, size
+    REFUSAL = "decision.refused"  # signal, code and its numbers
+    ORDER = "order.state_changed"  # client_order_id, state
+    FILL = "fill.applied"  # trade_id, client_order_id, price, size
+    DIFFERENCE = "account.difference_found"  # what, ours, venue
+    KILL_LEVEL = "account.kill_level_set"  # level, by
+
+    JOURNAL_OPENED = "journal.opened"  # sequence, chain_hash
+    HISTORY_STORED = "history.stored"  # candles, signals
+    HISTORY_AWAY = "history.away"  # error, waiting_rows
+
+    API_SERVING = "api.serving"  # host, port
+    OPERATOR_COMMAND = "operator.commanded"  # command, by
+    LIBRARY = "library.said"  # library, message: what a third-party package wrote to Python's own logging
