@@ -6,10 +6,10 @@ belongs beside a name (fields, levels) is the caller's business; nothing here is
 
 from __future__ import annotations
 
-from enum import Enum
+from enum import StrEnum
 
 
-class Event(str, Enum):
+class Event(StrEnum):
     """What happened. The comment beside each name lists the fields that come with it."""
 
     NODE_PHASE = "node.phase_reached"  # phase, took_ms

@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping, MutableMapping
 from datetime import UTC, datetime
-from enum import Enum
+from enum import Enum, StrEnum
 from typing import Any, Protocol, TextIO
 
 import msgspec
@@ -20,14 +20,14 @@ from holdfast.ports.clock import Clock
 from holdfast.telemetry.events import Event
 
 
-class Shape(str, Enum):
+class Shape(StrEnum):
     """JSON: one object a line, keys `time`, `level`, `event` first. TEXT: columns for a person."""
 
     JSON = "json"
     TEXT = "text"
 
 
-class Level(str, Enum):
+class Level(StrEnum):
     """INFO is the course of things, WARNING wants a look, ERROR means that something did not work."""
 
     DEBUG = "debug"
