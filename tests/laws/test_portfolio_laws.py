@@ -17,10 +17,14 @@ SYMBOLS = (Symbol("binance", "usdm", "BTCUSDT"), Symbol("binance", "spot", "BTCU
 QUOTES = ("USDT", "USDT", "USD")
 OPENING = {"USDT": Decimal("10000.01"), "USD": Decimal("777.77")}
 
-exacts = st.builds(lambda digits, places: Decimal(digits).scaleb(-places), st.integers(1, 10**15), st.integers(0, 12))
-fees = st.builds(
-    lambda digits, places: Decimal(digits).scaleb(-places), st.integers(-(10**9), 10**12), st.integers(0, 14)
-)
+
+def exact_numbers(low: int, high: int, places: int):
+    return st.builds(lambda digits, by: Decimal(digits).scaleb(-by), st.integers(low, high), st.integers(0, places))
+
+
+exacts = exact_numbers(1, 10**15, 12)
+fees = exact_numbers(-(10**9), 10**12, 14)
+even_sizes = st.sampled_from([Decimal(1), Decimal(2), Decimal("0.5")])
 trades = st.tuples(st.integers(0, 2), st.sampled_from(list(Side)), exacts, exacts, fees, st.integers(0, 10**12))
 # Few distinct sizes, so that positions often come back to flat or cross it.
 even_trades = st.tuples(st.integers(0, 2), st.sampled_from(list(Side)), exacts, even_sizes, fees, st.just(1))
