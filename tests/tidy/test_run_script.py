@@ -170,6 +170,16 @@ def test_without_chromium_the_tests_say_how_to_get_it_or_go_without(machine: Mac
     assert machine.run("test", "-m", "not browser").returncode == 0
 
 
+def test_an_administrator_on_debian_gets_chromium_installed_and_the_tests_run(machine: Machine) -> None:
+    machine.has("python3", _PYTHON)
+    machine.has("id", "#!/usr/bin/env bash\necho 0\n")
+    machine.has("apt-get", '#!/usr/bin/env bash\necho "$*" >>apt.calls\n[[ $1 == update ]] || cp bin/id bin/chromium\n')
+    done = machine.run("test")
+    assert done.returncode == 0, done.stderr
+    assert "installing the Debian package(s) chromium" in done.stderr
+    assert (machine.folder / "apt.calls").read_text().endswith("install -y -qq --no-install-recommends chromium\n")
+
+
 def test_the_arguments_reach_pytest_and_the_spread_is_left_to_whoever_gives_one(machine: Machine) -> None:
     machine.has("python3", _PYTHON)
     machine.has("chromium", "#!/usr/bin/env bash\n")
