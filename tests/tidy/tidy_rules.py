@@ -186,7 +186,7 @@ def names_say_something(source: Source) -> Offences:
 
 def tests_are_sentences(source: Source) -> Offences:
     for name, function in _tests(source):
-        if len(function.name.split("_")) < 5:
+        if len(function.name.split("_")) < 4:
             yield function.lineno, f"{name} is no sentence"
 
 
