@@ -99,19 +99,35 @@ def _extremes(run: Ints, height: Values) -> Ints:
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """Which event is the newest at each covered bar: (m,) flat bar positions, event indices, and ages in bars."""
+    """n events at ascending flat positions `at`, and which of them is the newest at each of the m bars they cover.
+
+    `bar`, `event` and `age` (m,): the covered bar's flat position, the index of its event, and the event's age in bars.
+    """
 
     shape: Shape
+    at: Ints
     bar: Ints
     event: Ints
     age: Ints
 
+    def where(self, mask: Mask) -> Held:
+        """Only the covered bars in `mask` (m,)."""
+        return Held(self.shape, self.at, self.bar[mask], self.event[mask], self.age[mask])
+
+    def first(self, mask: Mask) -> Values:
+        """(n,): the age at which `mask` (m,) first holds under each event, infinite where it never does."""
+        hits = np.flatnonzero(mask)
+        ages = np.full(len(self.at), np.inf)
+        # Of several hits under one event the oldest is written last, and stays.
+        ages[self.event[hits][::-1]] = self.age[hits][::-1]
+        return ages
+
     def fill(self, values: Values, otherwise: float = np.nan) -> Floats:
-        """(symbols, bars): at each covered bar the value of its event, `otherwise` at the rest."""
+        """(symbols, bars): at each covered bar the value (n,) of its event, `otherwise` at the rest."""
         return self.scatter(values[self.event], otherwise)
 
     def fade(self, strength: Values, bars: int) -> Floats:
-        """(symbols, bars): the strength of the newest event, falling linearly to zero at the age of `bars`."""
+        """(symbols, bars): the strength (n,) of the newest event, falling linearly to zero at the age of `bars`."""
         return self.scatter(strength[self.event] * np.maximum(1.0 - self.age / bars, 0.0), 0.0)
 
     def scatter(self, values: Values, otherwise: float) -> Floats:
@@ -127,12 +143,11 @@ def hold(at: Ints, shape: Shape, limit: int) -> Held:
     stop = np.append(at[1:], shape[0] * bars)
     length = np.minimum(np.minimum(stop - at, limit), bars - at % bars)
     event = np.repeat(np.arange(len(at)), length)
-    age = np.arange(len(event)) - np.repeat(np.cumsum(length) - length, length)
-    return Held(shape, at[event] + age, event, age)
+    begins = np.cumsum(length) - length
+    bar = np.arange(len(event)) + np.repeat(at - begins, length)
+    return Held(shape, at, bar, event, bar - at[event])
 
 
-def fading(strength: Floats, where: Mask, bars: int) -> Floats:
-    """(symbols, bars): `strength` at the newest bar in `where`, falling linearly to zero over `bars` bars."""
-    at = np.flatnonzero(where)
-    row, column = np.divmod(at, where.shape[1])
-    return hold(at, (where.shape[0], where.shape[1]), bars).fade(strength[row, column], bars)
+def fading(at: Ints, strength: Values, shape: Shape, bars: int) -> Floats:
+    """(symbols, bars): the strength (n,) of the newest event, falling linearly to zero over `bars` bars."""
+    return hold(at, shape, bars).fade(strength, bars)

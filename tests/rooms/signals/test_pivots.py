@@ -121,9 +121,19 @@ def test_no_bars_and_no_pivots_give_empty_sequences() -> None:
 
 def test_an_event_is_held_for_its_limit_up_to_the_next_event_and_never_into_another_row() -> None:
     held = hold(np.array([1, 3, 8]), (2, 6), 4)
-    assert_array_equal(held.fill(np.array([10.0, 20.0, 30.0]), 0.0), [[0, 10, 10, 20, 20, 20], [0, 0, 30, 30, 30, 30]])
+    values = np.array([10.0, 20.0, 30.0])
+    assert_array_equal(held.scatter(values[held.event], 0.0), [[0, 10, 10, 20, 20, 20], [0, 0, 30, 30, 30, 30]])
+    assert_array_equal(held.scatter(held.age + 1.0, 0.0), [[0, 1, 2, 1, 2, 3], [0, 0, 1, 2, 3, 4]])
 
 
 def test_a_fading_event_loses_its_strength_evenly() -> None:
-    where = np.array([[False, True, False, False, False, False]])
-    assert_array_equal(fading(np.full((1, 6), 8.0), where, 4), [[0, 8, 6, 4, 2, 0]])
+    assert_array_equal(fading(np.array([1]), np.array([8.0]), (1, 6), 4), [[0, 8, 6, 4, 2, 0]])
+
+
+def test_an_event_tells_when_something_first_happened_under_it_alone() -> None:
+    held = hold(np.array([0, 3, 6]), (1, 9), 10)
+    happened = np.array([False, True, True, False, False, False, True, False, True])
+    assert_array_equal(held.first(happened), [1, np.inf, 0])
+    assert_array_equal(held.where(held.age > 0).first(happened[held.age > 0]), [1, np.inf, 2])
+    none = np.array([], dtype=np.int64)
+    assert hold(none, (1, 6), 3).first(none > 0).size == 0

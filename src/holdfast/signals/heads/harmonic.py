@@ -211,9 +211,8 @@ def _alive(window: Window, held: Held, direction: Values, stop: Values) -> Value
     row, column = np.divmod(held.bar, window.shape[1])
     up = direction[held.event]
     worst = np.where(up > 0, window.low[row, column], window.high[row, column])
-    place = np.arange(len(held.bar))
-    passed = np.where(up * (worst - stop[held.event]) < 0, place, -1)
-    return (np.maximum.accumulate(passed) < place - held.age).astype(np.float64)
+    passed = up * (worst - stop[held.event]) < 0
+    return np.where(held.age < held.first(passed)[held.event], 1.0, 0.0)
 
 
 HEAD = Head(
