@@ -164,3 +164,12 @@ def test_a_missing_entry_breaks_the_chain(path: Path) -> None:
     alter(path, "DELETE FROM entries WHERE sequence < 5")
     with pytest.raises(BadInput, match="Entry 5"):
         SqliteJournal(path)
+
+
+def test_an_entry_with_another_number_breaks_the_chain(path: Path) -> None:
+    journal = SqliteJournal(path)
+    journal.append("main", journal.take_epoch("main", "north"), [order(str(n)) for n in range(5)])
+    journal.close()
+    alter(path, "UPDATE entries SET sequence = 9 WHERE sequence = 5")
+    with pytest.raises(BadInput, match="Entry 9"):
+        SqliteJournal(path)
