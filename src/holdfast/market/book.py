@@ -178,12 +178,18 @@ class CandleBook:
     def closes_at(self, frame: Timeframe, moment_ms: int) -> Floats:
         """Each symbol's close of its newest bar that closes at or before the moment (S,); NaN where none is held."""
         columns = self._columns[frame]
-        width = columns.keep + columns.room
-        times = columns.tail(columns.open_time_ms, width, empty=0)
-        later = np.count_nonzero(times > moment_ms - frame.ms, axis=1)
-        closes = columns.tail(columns.values[3], width, empty=np.nan)
-        found = closes[np.arange(len(later)), np.maximum(width - 1 - later, 0)]
-        return np.where(later < width, found, np.nan)
+        limit_ms = moment_ms - frame.ms
+        rows = np.arange(len(self.symbols))
+        # Counted back as if no bar were missing; the few rows where that misses are searched.
+        later = np.maximum(-((limit_ms - columns.newest_ms) // frame.ms), 0)
+        column = np.maximum(columns.end - 1 - later, 0)
+        following = np.minimum(column + 1, columns.end - 1)
+        sure = columns.open_time_ms[rows, column] <= limit_ms
+        sure &= (following == column) | (columns.open_time_ms[rows, following] > limit_ms)
+        for row in np.flatnonzero(~sure):
+            held = columns.open_time_ms[row, : columns.end[row]]
+            column[row] = np.searchsorted(held, limit_ms, side="right") - 1
+        return np.where(column >= 0, columns.values[3, rows, column], np.nan)
 
     def base_bars(self, symbol_index: int, after_ms: int, until_ms: int) -> Bars:
         """The base bars of one symbol that close after `after_ms` and by `until_ms`, as far as held (copies)."""
@@ -221,6 +227,7 @@ class CandleBook:
             raise ValueError(f"The book takes {self.base} candles, not {block.timeframe}.")
         symbol, times, values = self._own(block)
         fresh, repeats = self._admission.admit(symbol, times, values, now_ms=now_ms)
+        judged_ms = 0
         for rows, restarted, until_ms in self._admission.split_at_restarts(fresh, now_ms):
             if len(restarted):
                 for columns in self._columns.values():
@@ -230,9 +237,12 @@ class CandleBook:
             newest = int(horizon.max(initial=0))
             for made in self._derivations:
                 added[made.longer.frame] = made.close_periods(horizon, newest, added[made.shorter.frame])
+            if repeats is not None:
+                # Repeats are judged part by part, because a restart empties what they are compared with.
+                part = (repeats.open_time_ms >= judged_ms) & (repeats.open_time_ms < until_ms)
+                self._admission.count_repeats(repeats.where(part))
+                judged_ms = until_ms
         self.accepted += len(fresh)
-        if repeats is not None:
-            self._admission.count_repeats(repeats)
 
     def _own(self, block: CandleBlock) -> tuple[Indices, Times, Floats]:
         """The block's candles with the book's own symbol numbers."""
