@@ -10,7 +10,8 @@ from holdfast.model.vote import Direction, Vote
 
 
 class Signal(msgspec.Struct, frozen=True):
-    """Emitted when a bar closes. `consensus` is the weighted mean probability of the agreeing heads.
+    """Emitted when a bar closes. `consensus` is the agreeing heads' share of the weight of all qualified votes;
+    `probability` and `confidence` are their weighted means (docs/signals.md).
 
     `close` and `atr` are the bar's close price and its average true range, in quote currency.
     `data_hash` is the SHA-256 of the candles and inputs the heads read; `policy` names the version of heads, weights

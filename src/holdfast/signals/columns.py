@@ -196,3 +196,12 @@ def latest(values: Floats, mask: Mask, limit: int) -> Floats:
     columns = np.arange(mask.shape[1])
     where = columns - np.where(found, age, 0.0).astype(np.int64)
     return np.where(found, np.take_along_axis(values, where, axis=1), np.nan)
+
+
+def standard_score(x: Floats, bars: int) -> Floats:
+    """How many standard deviations of its newest `bars` values `x` stands above their mean; 0 on a flat series."""
+    mean = rolling_mean(x, bars)
+    square = rolling_mean(x * x, bars)
+    variance = square - mean * mean
+    spread = np.sqrt(np.where(variance > 1e-14 * square, variance, 0.0 * variance))
+    return ratio(x - mean, spread, otherwise=0.0)
