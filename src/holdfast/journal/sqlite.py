@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import suppress
 from pathlib import Path
+from types import TracebackType
 
-from holdfast.journal.database import open_database, plain_errors
+from holdfast.journal.database import PlainErrors, open_database
 from holdfast.journal.rules import check_epoch, check_owner, check_same
 from holdfast.model.entry import GENESIS_HASH, Entry, EntryKind, StoredEntry, chain
 from holdfast.model.errors import BadInput, Unknown
@@ -48,7 +49,9 @@ class SqliteJournal:
 
     def __init__(self, path: Path | str) -> None:
         self.path = Path(path)
+        self._plain_errors = PlainErrors(self.path)
         self._connection = open_database(self.path)
+        self._transaction = _Transaction(self._connection, self.path)
         try:
             self._check_last_link()
         except BaseException:
@@ -56,19 +59,19 @@ class SqliteJournal:
             raise
 
     def take_epoch(self, account: str, holder: str) -> int:
-        with self._transaction():
+        with self._plain_errors, self._transaction:
             newest = self._newest_epoch(account)[0] + 1
             self._connection.execute(_TAKE, (account, newest, holder))
         return newest
 
     def read_epoch(self, account: str) -> tuple[int, str]:
-        with plain_errors(self.path):
+        with self._plain_errors:
             return self._newest_epoch(account)
 
     def append(self, account: str, epoch: int, entries: Sequence[Entry]) -> list[StoredEntry]:
         check_owner(account, entries)
         stored = []
-        with self._transaction():
+        with self._plain_errors, self._transaction:
             execute = self._connection.execute
             check_epoch(account, epoch, self._newest_epoch(account))
             sequence, previous = self._head()
@@ -95,7 +98,7 @@ class SqliteJournal:
     def read(self, *, after: int = 0, kind: EntryKind | None = None) -> Iterator[StoredEntry]:
         """Reads in chunks, so that appending while reading is safe and no old snapshot keeps the log from shrinking."""
         while True:
-            with plain_errors(self.path):
+            with self._plain_errors:
                 if kind is None:
                     rows = self._connection.execute(_READ, (after,)).fetchall()
                 else:
@@ -106,7 +109,7 @@ class SqliteJournal:
             after = rows[-1][0]
 
     def head(self) -> tuple[int, str]:
-        with plain_errors(self.path):
+        with self._plain_errors:
             return self._head()
 
     def verify(self) -> None:
@@ -123,32 +126,6 @@ class SqliteJournal:
     def close(self) -> None:
         self._connection.close()
 
-    @contextmanager
-    def _transaction(self) -> Iterator[None]:
-        """One durable transaction. Before COMMIT an error means that nothing was written; once COMMIT was asked for,
-        an error means that nobody knows: its pages may reach the disk although SQLite gave up on them."""
-        connection = self._connection
-        with plain_errors(self.path):
-            connection.execute("BEGIN IMMEDIATE")
-            try:
-                yield
-            except BaseException:
-                self._roll_back()
-                raise
-        try:
-            connection.execute("COMMIT")
-        except sqlite3.Error as error:
-            self._roll_back()
-            raise Unknown(
-                f"The answer to a commit in the journal {self.path} was lost ({error}). "
-                "Read it back before writing the same entries again."
-            ) from error
-
-    def _roll_back(self) -> None:
-        # After a full disk or a failed write SQLite may have rolled back by itself.
-        if self._connection.in_transaction:
-            self._connection.execute("ROLLBACK")
-
     def _newest_epoch(self, account: str) -> tuple[int, str]:
         row: tuple[int, str] | None = self._connection.execute(_EPOCH, (account,)).fetchone()
         return row or (0, "")
@@ -159,7 +136,7 @@ class SqliteJournal:
 
     def _check_last_link(self) -> None:
         """The cheap check at open: the last entry continues the one before it."""
-        with plain_errors(self.path):
+        with self._plain_errors:
             rows = self._connection.execute(_LAST).fetchall()
         newest_first = [self._stored(row) for row in rows]
         if len(newest_first) == 2:
@@ -185,3 +162,34 @@ class SqliteJournal:
             f"Entry {sequence} of the journal {self.path} does not continue the chain of those before it.",
             "The file was changed from outside. Put it aside and restore it from a backup.",
         )
+
+
+class _Transaction:
+    """One durable transaction. Before COMMIT an error means that nothing was written; once COMMIT was asked for, an
+    error means that nobody knows: its pages may reach the disk although SQLite gave up on them."""
+
+    def __init__(self, connection: sqlite3.Connection, path: Path) -> None:
+        self.connection, self.path = connection, path
+
+    def __enter__(self) -> None:
+        self.connection.execute("BEGIN IMMEDIATE")
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None) -> None:
+        if error is not None:
+            self._roll_back()
+            return
+        try:
+            self.connection.execute("COMMIT")
+        except sqlite3.Error as lost:
+            # If the disk refuses this too, the answer is no less lost, and SQLite will refuse the next BEGIN.
+            with suppress(sqlite3.Error):
+                self._roll_back()
+            raise Unknown(
+                f"The answer to a commit in the journal {self.path} was lost ({lost}). "
+                "Read it back before writing the same entries again."
+            ) from lost
+
+    def _roll_back(self) -> None:
+        # After a full disk or a failed write SQLite may have rolled back by itself.
+        if self.connection.in_transaction:
+            self.connection.execute("ROLLBACK")

@@ -76,19 +76,21 @@ def test_a_locked_journal_is_retryable_and_nothing_was_written(journal: SqliteJo
 class LosesTheAnswer:
     """A connection whose COMMIT reaches the disk or not, and whose answer is lost either way."""
 
-    def __init__(self, connection: sqlite3.Connection, *, commits: bool) -> None:
-        self.connection, self.commits = connection, commits
+    def __init__(self, connection: sqlite3.Connection, *, commits: bool, rolls_back: bool = True) -> None:
+        self.connection, self.commits, self.rolls_back = connection, commits, rolls_back
 
     @property
     def in_transaction(self) -> bool:
         return self.connection.in_transaction
 
-    def execute(self, statement: str, values: tuple[object, ...] = ()) -> sqlite3.Cursor:
-        if statement != "COMMIT":
-            return self.connection.execute(statement, values)
-        if self.commits:
+    def execute(self, statement: str) -> None:
+        fails = statement == "COMMIT" or (statement == "ROLLBACK" and not self.rolls_back)
+        if self.commits or not fails:
             self.connection.execute(statement)
-        raise sqlite3.OperationalError("disk I/O error")
+        if fails:
+            error = sqlite3.OperationalError("disk I/O error")
+            error.sqlite_errorcode = sqlite3.SQLITE_IOERR
+            raise error
 
 
 @pytest.mark.parametrize("commits", [True, False])
@@ -97,12 +99,25 @@ def test_a_lost_answer_to_a_commit_is_unknown_and_repeating_after_reading_back_i
 ) -> None:
     epoch = journal.take_epoch("main", "north")
     with monkeypatch.context() as patch:
-        patch.setattr(journal, "_connection", LosesTheAnswer(journal._connection, commits=commits))
+        patch.setattr(journal._transaction, "connection", LosesTheAnswer(journal._connection, commits=commits))
         with pytest.raises(Unknown, match="Read it back before writing"):
             journal.append("main", epoch, [order("a")])
     assert [stored.entry.key for stored in journal.read()] == (["a"] if commits else [])
     assert len(journal.append("main", epoch, [order("a")])) == (0 if commits else 1)
     assert [stored.entry.key for stored in journal.read()] == ["a"]
+
+
+def test_an_answer_lost_on_a_disk_that_cannot_even_roll_back_is_still_unknown(
+    journal: SqliteJournal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    epoch = journal.take_epoch("main", "north")
+    with monkeypatch.context() as patch:
+        dead = LosesTheAnswer(journal._connection, commits=False, rolls_back=False)
+        patch.setattr(journal._transaction, "connection", dead)
+        with pytest.raises(Unknown):
+            journal.append("main", epoch, [order("a")])
+    with pytest.raises(sqlite3.OperationalError, match="within a transaction"):
+        journal.append("main", epoch, [order("b")])
 
 
 def test_a_commit_that_sqlite_itself_turns_down_is_unknown(journal: SqliteJournal) -> None:
