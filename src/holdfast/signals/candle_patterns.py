@@ -1,10 +1,11 @@
 """TA-Lib's candle patterns over (symbols, bars), made independent of where an array begins.
 
 TA-Lib keeps running float sums of the last 5 to 10 bodies and shadows, so rounding at one bar would stay in every
-later one. Here prices reach it as whole numbers below 2^49: each is cut to 28 significant bits (4 parts in 10^9, finer
-than any venue's tick) and multiplied by a power of two of its row, so that every sum is exact and forgets. A bar whose
-price is less than 2^-21 of its row's highest within a block of 16,384 bars is cut coarser; no other bar notices. So no
-number of decimals is assumed, and no price is too large.
+later one. Here prices reach it as whole numbers up to 2^49: each is cut to 28 significant bits (4 parts in 10^9, finer
+than any venue's tick) and multiplied by a power of two that brings its row's median close to about 2^38, so that every
+sum is exact and forgets. So no number of decimals is assumed, no price is too large, and rows of very different price
+share one call. A price below a 2,000th of the median of its block of 16,384 bars is cut coarser and one above 2,000
+times it is capped; no other bar notices.
 
 All 61 functions of TA-Lib were measured to have a finite memory. 50 are used; left out are those without a direction
 (doji, long-legged doji, rickshaw man, high wave, spinning top, short line), those that only say that a bar was large
@@ -28,7 +29,8 @@ from holdfast.signals.columns import Ints
 
 LOOKBACK = 15  # bars the longest pattern reads, its own included
 _BLOCK = 16_384
-_WHOLE_BITS = 49
+_MEDIAN_BITS = 38
+_LARGEST = 2.0**49  # ten of these, the most that TA-Lib adds up, are still exact below 2^53
 _SPLIT = 2.0**25 + 1.0  # Veltkamp's constant for 28 of 53 bits
 
 
@@ -127,16 +129,22 @@ def _blocks(window: Window) -> Iterator[tuple[Ints, tuple[Floats, Floats, Floats
         columns = np.arange(begin, end)
         positions = np.where(columns >= first, starts + columns, -1)
         cut = slice(begin, end)
-        highest = np.fmax.reduce(window.high[:, cut], axis=1, keepdims=True, initial=0.0)
-        scale = np.ldexp(1.0, _WHOLE_BITS - np.frexp(highest)[1])
+        scale = np.ldexp(1.0, _MEDIAN_BITS - np.frexp(_median(window.close[:, cut]))[1])
         prices = (getattr(window, name)[:, cut] for name in ("open", "high", "low", "close"))
         o, h, l, c = (_whole(price, scale).ravel() for price in prices)
         yield positions.ravel(), (o, h, l, c)
 
 
+def _median(close: Floats) -> Floats:
+    """(rows, 1): the (upper) median of each row's bars; NaN for a row without any."""
+    middle = np.count_nonzero(~np.isnan(close), axis=1, keepdims=True) // 2
+    return np.take_along_axis(np.sort(close, axis=1), middle, axis=1)  # NaNs sort last
+
+
 def _whole(price: Floats, scale: Floats) -> Floats:
     """Prices cut to 28 bits, times `scale` (a power of two), rounded to whole numbers; 0 where there is no bar."""
-    wide = price * _SPLIT
-    cut = wide - (wide - price)
-    whole: Floats = np.nan_to_num(np.rint(cut * scale), copy=False, nan=0.0)
-    return whole
+    with np.errstate(invalid="ignore", over="ignore"):
+        wide = price * _SPLIT
+        cut = wide - (wide - price)
+        whole = np.clip(np.rint(cut * scale), -_LARGEST, _LARGEST)
+    return np.where(np.isnan(whole), 0.0, whole)
