@@ -122,6 +122,11 @@ class Held:
         ages[self.event[hits][::-1]] = self.age[hits][::-1]
         return ages
 
+    def reach(self, ages: Values) -> Ints:
+        """Ascending flat positions of the bars at which the events, (n,), are that old; the infinite ones left out."""
+        finite = np.isfinite(ages)
+        return self.at[finite] + ages[finite].astype(np.int64)
+
     def fill(self, values: Values, otherwise: float = np.nan) -> Floats:
         """(symbols, bars): at each covered bar the value (n,) of its event, `otherwise` at the rest."""
         return self.scatter(values[self.event], otherwise)

@@ -134,6 +134,7 @@ def test_an_event_tells_when_something_first_happened_under_it_alone() -> None:
     held = hold(np.array([0, 3, 6]), (1, 9), 10)
     happened = np.array([False, True, True, False, False, False, True, False, True])
     assert_array_equal(held.first(happened), [1, np.inf, 0])
+    assert_array_equal(held.reach(held.first(happened)), [1, 6])
     assert_array_equal(held.where(held.age > 0).first(happened[held.age > 0]), [1, np.inf, 2])
     none = np.array([], dtype=np.int64)
     assert hold(none, (1, 6), 3).first(none > 0).size == 0

@@ -58,6 +58,7 @@ SWEEP_VALID, RETEST_VALID, JUDAS_VALID = 10, 5, 8
 # At one minute a session of three hours is 180 bars; its opening trick belongs to the first hour and a half.
 JUDAS_BARS = 90
 INTRADAY_BELOW_MS = 4 * 3_600_000
+KILL_ZONE_MS = 3 * 3_600_000
 
 # Minutes of the New York day: reason, from, to, weight; a later line overrides an earlier one.
 SESSIONS = (
@@ -111,8 +112,10 @@ CLOCK_CHANGES = _clock_changes()
 
 def new_york_minutes(time_ms: Times) -> Times:
     """Minutes of New York's wall clock since 1970-01-01, for UTC times in ms from 1987 on."""
-    summer = np.searchsorted(CLOCK_CHANGES, time_ms, side="right") & 1
-    return time_ms // 60_000 + (60 * summer - 300)
+    low, high = np.searchsorted(CLOCK_CHANGES, (time_ms.min(), time_ms.max()), side="right")
+    # Most windows lie within one season, and need not be looked up bar by bar.
+    seasons = low if low == high else np.searchsorted(CLOCK_CHANGES, time_ms, side="right")
+    return time_ms // 60_000 + (60 * (seasons & 1) - 300)
 
 
 Level = tuple[Held, Values]
@@ -132,11 +135,13 @@ def _vote(window: Window) -> Votes:
     ballot = Ballot(window, reasons=REASONS, abstentions=ABSTENTIONS)
     atr = c.atr(window.high, window.low, window.close)
     top, bottom = c.rolling_max(window.high, RANGE_BARS), c.rolling_min(window.low, RANGE_BARS)
-    prices = Prices(window.open, window.high, window.low, window.close, bottom)
-    turned = Prices(-window.open, -window.low, -window.high, -window.close, -top)
+    # One block of memory each, so that reading flat positions copies nothing.
+    opened, high, low, close = (np.ascontiguousarray(x) for x in (window.open, window.high, window.low, window.close))
+    prices = Prices(opened, high, low, close, bottom)
+    turned = Prices(-opened, -low, -high, -close, -top)
     peaks, troughs = _levels(prices.high), _levels(turned.high)
     minutes = new_york_minutes(window.open_time_ms) if window.timeframe_ms < INTRADAY_BELOW_MS else None
-    openings = None if minutes is None else _openings(minutes)
+    openings = None if minutes is None else _openings(minutes, window.timeframe_ms)
     zones = _entry_zones(prices, atr)
     long = _evidence(prices, atr, peaks, troughs, openings) | {"entry_zone": np.maximum(zones, 0.0)}
     short = _evidence(turned, atr, troughs, peaks, openings) | {"entry_zone": np.maximum(-zones, 0.0)}
@@ -210,13 +215,13 @@ def _sweep(prices: Prices, atr: Floats, lows: Level, lowest: Floats) -> Floats:
     near = (since >= 0) & (since <= 2)
     held, level = held.where(near), level[near]
     close = prices.close.ravel()[held.bar]
-    away = (close - lowest.ravel()[held.bar]) / atr.ravel()[held.bar]
-    back = held.first((close > level) & (away >= 0.75))
-    first = held.age == back[held.event]
-    at = held.bar[first]
+    lift = close - lowest.ravel()[held.bar]
+    back = held.first((close > level) & (lift >= 0.75 * atr.ravel()[held.bar]))
+    at = held.reach(back)
     # At the bottom of the range more stops rest than under a minor low within it.
     deep = lowest.ravel()[at] <= prices.bottom.ravel()[at]
-    strength = np.where(deep, 1.0, 0.7) * np.minimum(0.6 + 0.25 * away[first], 1.0)
+    away = (prices.close.ravel()[at] - lowest.ravel()[at]) / atr.ravel()[at]
+    strength = np.where(deep, 1.0, 0.7) * np.minimum(0.6 + 0.25 * away, 1.0)
     return fading(at, strength, held.shape, SWEEP_VALID)
 
 
@@ -231,8 +236,7 @@ def _gap(prices: Prices, atr: Floats) -> Floats:
 def _block(prices: Prices, atr: Floats, highs: Level, lowest: Floats) -> Floats:
     """The body and lower wick of the last falling candle before a strong rise broke a swing high; then the retest."""
     held, level = highs
-    broken = held.first(prices.close.ravel()[held.bar] > level[held.event])
-    at = held.bar[held.age == broken[held.event]]
+    at = held.reach(held.first(prices.close.ravel()[held.bar] > level[held.event]))
     at = at[(prices.close.ravel()[at] - lowest.ravel()[at]) > 1.5 * atr.ravel()[at]]
     falling = np.flatnonzero(prices.close < prices.open)
     if falling.size == 0:
@@ -247,10 +251,10 @@ def _block(prices: Prices, atr: Floats, highs: Level, lowest: Floats) -> Floats:
 def _retest(prices: Prices, held: Held, bottom: Values, top: Values) -> Floats:
     """A later bar dips into the zone and closes above its bottom, before any bar has closed below it."""
     lost = held.first(prices.close.ravel()[held.bar] < bottom[held.event])
-    touched = (prices.low.ravel()[held.bar] <= top[held.event]) & (held.age > 0)
-    visits = held.where(touched & (held.age < lost[held.event]))
+    visits = held.where((prices.low.ravel()[held.bar] <= top[held.event]) & (held.age > 0))
+    visits = visits.where(visits.age < lost[visits.event])
     # Each further visit finds less of what rested there.
-    first = held.first(touched)[visits.event] == visits.age
+    first = visits.first(visits.age > 0)[visits.event] == visits.age
     return fading(visits.bar, np.where(first, 1.0, 0.6), held.shape, RETEST_VALID)
 
 
@@ -270,15 +274,15 @@ def _entry_zones(prices: Prices, atr: Floats) -> Floats:
     return held.scatter(np.where(inside, kind[event] * strength, 0.0), 0.0)
 
 
-def _openings(minutes: Times) -> Held:
+def _openings(minutes: Times, timeframe_ms: int) -> Held:
     """The first bar of each kill zone, holding the other bars of the same one."""
     zone = ZONE_AT[minutes % 1440]
+    begins = np.zeros(zone.shape, dtype=bool)
     # The same zone after half a day or more is another day's.
-    begins = (zone[:, 1:] != zone[:, :-1]) | (minutes[:, 1:] - minutes[:, :-1] >= 720)
-    row, column = np.nonzero(begins & (zone[:, 1:] > 0))
-    at = row * minutes.shape[1] + column + 1
-    held = hold(at, (minutes.shape[0], minutes.shape[1]), JUDAS_BARS)
-    return held.where(zone.ravel()[held.bar] == zone.ravel()[at][held.event])
+    begins[:, 1:] = (zone[:, 1:] != zone[:, :-1]) | (minutes[:, 1:] - minutes[:, :-1] >= 720)
+    bars = min(JUDAS_BARS, -(-KILL_ZONE_MS // timeframe_ms))
+    held = hold(np.flatnonzero(begins & (zone > 0)), (zone.shape[0], zone.shape[1]), bars)
+    return held.where(zone.ravel()[held.bar] == zone.ravel()[held.at][held.event])
 
 
 def _judas(prices: Prices, atr: Floats, openings: Held) -> Floats:
@@ -287,7 +291,7 @@ def _judas(prices: Prices, atr: Floats, openings: Held) -> Floats:
     opening = prices.open.ravel()[openings.at][event]
     fell = openings.first(prices.low.ravel()[bar] < opening - 0.75 * atr.ravel()[bar])
     back = (openings.age >= fell[event]) & (prices.close.ravel()[bar] > opening)
-    at = bar[openings.age == openings.first(back)[event]]
+    at = openings.reach(openings.first(back))
     return fading(at, np.ones(len(at)), openings.shape, JUDAS_VALID)
 
 
