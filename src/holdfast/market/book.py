@@ -5,7 +5,7 @@ Pure: `now_ms` is an argument. Optional inputs are laid beside a window by `inpu
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import NamedTuple
@@ -13,13 +13,13 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from holdfast.market.admission import Admission
+from holdfast.market.admission import REDENOMINATION_FACTOR, Admission
 from holdfast.market.closed import Closed
 from holdfast.market.columns import Columns, Indices
 from holdfast.market.derivation import Derivation
 from holdfast.market.trust import SPARSE_VENUES, Continuity, Trust
 from holdfast.market.validation import DEFECTS
-from holdfast.model.candle import CandleBlock, Floats, Times
+from holdfast.model.candle import CLOSE, OPEN, CandleBlock, Floats, Times
 from holdfast.model.symbol import Symbol
 from holdfast.model.timeframe import Timeframe
 from holdfast.model.window import Window
@@ -114,6 +114,26 @@ class CandleBook:
         """The row of `symbol` in every array; KeyError if it is not in the book."""
         return self._index[symbol]
 
+    def parts(self, block: CandleBlock, *, now_ms: int) -> Iterator[tuple[CandleBlock, int]]:
+        """The block cut in time wherever a series may begin anew, each part with the time at its end; mostly one.
+
+        A redenomination empties its series, so the bars before it must have been used by then. A cut too many costs
+        nothing, so that rows are compared as they come, before they are validated.
+        """
+        symbol, times, values = self._own(block)
+        order = np.lexsort((times, symbol))
+        closes, opens, owner = values[order, CLOSE], values[order, OPEN], symbol[order]
+        before = np.empty(len(order))
+        before[1:] = closes[:-1]
+        first = np.concatenate(([True], owner[1:] != owner[:-1]))[: len(order)]
+        before[first] = self._base.newest_close[owner[first]]
+        anew = (opens >= before * REDENOMINATION_FACTOR) | (opens * REDENOMINATION_FACTOR <= before)
+        begin_ms = np.unique(times[order][anew])
+        bounds = [0, *np.searchsorted(block.open_time_ms, begin_ms).tolist(), len(block)]
+        ends = [*begin_ms.tolist(), now_ms]
+        for start, stop, end_ms in zip(bounds[:-1], bounds[1:], ends, strict=True):
+            yield block.part(start, stop), end_ms
+
     def ingest(self, block: CandleBlock, *, now_ms: int) -> Closed:
         """Takes in base candles, makes every longer bar whose period is over, and says what closed.
 
@@ -138,13 +158,7 @@ class CandleBook:
         spans = block.open_time_ms // span
         bounds = [0, *(np.flatnonzero(np.diff(spans)) + 1), len(block)]
         for start, end in pairwise(bounds):
-            part = CandleBlock(
-                symbols=block.symbols,
-                timeframe=block.timeframe,
-                symbol_index=block.symbol_index[start:end],
-                open_time_ms=block.open_time_ms[start:end],
-                values=block.values[start:end],
-            )
+            part = block.part(start, end)
             last = min(now_ms, int(part.open_time_ms.max()) + self.base.ms) if end > start else now_ms
             self._take_in(part, now_ms if end == len(block) else last)
 

@@ -62,7 +62,7 @@ class Derivation:
                 np.maximum.reduceat(values[HIGH], starts),
                 np.minimum.reduceat(values[LOW], starts),
                 values[CLOSE, starts + counts - 1],
-                np.add.reduceat(values[VOLUME], starts),
+                _nearest_decimal(np.add.reduceat(values[VOLUME], starts)),
             )
         )
         whole = (counts == self._parts) | self._continuity.sparse[symbol]
@@ -73,3 +73,14 @@ class Derivation:
             np.add.at(self.incomplete, symbol[~whole], 1)
             symbol, period_ms, made = symbol[whole], period_ms[whole], made[:, whole]
         return self.longer.append(symbol, period_ms, made)
+
+
+# A sum below each bound is held to so many decimals: 15 significant digits, which a double carries without loss.
+_DECIMALS = ((1e6, 8), (1e8, 6), (1e10, 4), (1e12, 2))
+
+
+def _nearest_decimal(volume: Floats) -> Floats:
+    """A sum of decimals is a decimal; what the addition of doubles left beside it is taken away."""
+    decimals = np.select([volume < bound for bound, _ in _DECIMALS], [10.0**d for _, d in _DECIMALS], 1.0)
+    nearest: Floats = np.rint(volume * decimals) / decimals
+    return nearest

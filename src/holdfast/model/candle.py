@@ -46,3 +46,13 @@ class CandleBlock:
 
     def __len__(self) -> int:
         return len(self.open_time_ms)
+
+    def part(self, start: int, stop: int) -> CandleBlock:
+        """Rows `start` to `stop` (exclusive), as views."""
+        return CandleBlock(
+            symbols=self.symbols,
+            timeframe=self.timeframe,
+            symbol_index=self.symbol_index[start:stop],
+            open_time_ms=self.open_time_ms[start:stop],
+            values=self.values[start:stop],
+        )

@@ -27,6 +27,11 @@ class Venue(Protocol):
     @property
     def guarantee_tier(self) -> GuaranteeTier: ...
 
+    @property
+    def absence_is_proof(self) -> bool:
+        """Whether one `query` that answers None proves that the order is not there and never will be."""
+        ...
+
     def instruments(self) -> Mapping[Symbol, Instrument]: ...
 
     def place(self, request: OrderRequest) -> OrderReport:
@@ -43,6 +48,11 @@ class Venue(Protocol):
 
     def fills_since(self, trade_number: int) -> Sequence[Fill]:
         """Fills after the n-th of this account, in the venue's order."""
+        ...
+
+    def events_since(self, trade_number: int) -> Sequence[Fill | OrderReport]:
+        """All the venue has told after the n-th trade of this account, in its order, as far as it keeps that: what a
+        process that died may have missed."""
         ...
 
     def positions(self) -> Mapping[Symbol, Decimal]:

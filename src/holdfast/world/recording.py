@@ -59,6 +59,25 @@ class Recording:
         """For each symbol, the fewest decimals (up to 8) that write all its volumes exactly; 0 without volumes."""
         return self._digits(self.values[:, VOLUME:], _SIZE_DIGITS_MOST)
 
+    def only(self, names: Sequence[str]) -> Recording:
+        """The part of the recording that is about these symbols, by name; BadInput for one that is not in it."""
+        known = {symbol.name for symbol in self.symbols}
+        for name in names:
+            if name not in known:
+                raise BadInput(f"{name} is not in the recording.", f"It has {', '.join(sorted(known))}.")
+        kept = [number for number, symbol in enumerate(self.symbols) if symbol.name in names]
+        numbers = np.full(len(self.symbols), -1, dtype=np.int32)
+        numbers[kept] = np.arange(len(kept))
+        index = numbers[self.symbol_index]
+        rows = index >= 0
+        return Recording(
+            symbols=tuple(self.symbols[number] for number in kept),
+            timeframe=self.timeframe,
+            symbol_index=index[rows],
+            open_time_ms=self.open_time_ms[rows],
+            values=self.values[rows],
+        )
+
     def blocks(self, after_ms: int | None, span_ms: int) -> Iterator[tuple[int, CandleBlock]]:
         """Spans of time on a grid of `span_ms`, each as (until, the candles that CLOSE in (from, until]).
 

@@ -1,0 +1,210 @@
+"""The one place where the parts of a walk are put together. The worlds differ in the doors they hand in, not here."""
+
+from __future__ import annotations
+
+import os
+import platform
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from holdfast.execution.book import replay
+from holdfast.execution.marks import decode_decision
+from holdfast.execution.protocol import Notice
+from holdfast.market.book import CandleBook
+from holdfast.market.inputs import Inputs
+from holdfast.model.entry import Entry, EntryKind, StoredEntry
+from holdfast.model.errors import BadInput
+from holdfast.model.instrument import Instrument
+from holdfast.model.order import Side
+from holdfast.model.symbol import Symbol
+from holdfast.model.timeframe import Timeframe
+from holdfast.model.vote import Direction
+from holdfast.node.desk import Desk
+from holdfast.node.executor import Executor
+from holdfast.node.measures import Measures
+from holdfast.node.recorder import Recorder
+from holdfast.node.settings import Settings
+from holdfast.node.trading import Trading
+from holdfast.node.walk import Walk
+from holdfast.portfolio.equity import EquityMark, decode_equity_mark
+from holdfast.portfolio.ledger import Ledger
+from holdfast.ports.clock import Clock
+from holdfast.ports.history import History
+from holdfast.ports.journal import Journal
+from holdfast.signals.head import Head
+from holdfast.signals.panel import Panel
+from holdfast.telemetry.events import Event
+from holdfast.telemetry.log import Log
+from holdfast.venues.paper import PaperVenue
+from holdfast.venues.paper_store import PaperStore
+
+BARS_AT_ONCE = 64  # decision bars in one block: enough to make the cost of a call small
+CANDLES_AT_ONCE = 2880  # base bars in one block: two days of minutes
+
+
+@dataclass(frozen=True, slots=True)
+class Doors:
+    """The world outside a walk. `clock` is the machine's: it times, and never decides."""
+
+    clock: Clock
+    journal: Journal
+    history: History
+    paper_store: PaperStore
+    log: Log
+
+
+@dataclass(frozen=True, slots=True)
+class Ground:
+    """What is traded, and in which bars it arrives."""
+
+    instruments: Mapping[Symbol, Instrument]
+    base: Timeframe
+
+    @property
+    def symbols(self) -> tuple[Symbol, ...]:
+        return tuple(self.instruments)
+
+
+def block_span_ms(base: Timeframe, timeframe: Timeframe) -> int:
+    """The longest time that one block of candles may cover."""
+    return max(min(BARS_AT_ONCE * timeframe.ms, CANDLES_AT_ONCE * base.ms), base.ms)
+
+
+def build_book(settings: Settings, ground: Ground) -> CandleBook:
+    """An empty candle book; BadInput when bars cannot be decided on at the timeframe set."""
+    base, timeframe = ground.base, settings.market.timeframe
+    if timeframe.ms % base.ms:
+        raise BadInput(
+            f"Decisions are set to {timeframe} bars, but the candles are {base}.",
+            f"Use candles of {timeframe} or shorter, or set the timeframe to {base}.",
+        )
+    frames = [frame for frame in {*settings.market.frames, timeframe} if frame.ms % base.ms == 0]
+    return CandleBook(
+        ground.symbols,
+        base,
+        frames,
+        room=BARS_AT_ONCE,
+        base_room=block_span_ms(base, timeframe) // base.ms,
+        min_bars=settings.market.min_bars,
+        quarantine_bars=settings.market.quarantine_bars,
+    )
+
+
+class Assembly:
+    """A walk and what is read from it: the journal's past is in the books, and new entries are heard by all of them."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        ground: Ground,
+        doors: Doors,
+        *,
+        book: CandleBook,
+        inputs: Inputs,
+        heads: Sequence[Head],
+    ) -> None:
+        self.settings = settings
+        self.ground = ground
+        self.book = book
+        self.log = doors.log
+        self.measures = Measures(
+            doors.clock, window_s=settings.node.metrics_window_s, deadline_ms=settings.node.deadline_ms
+        )
+        self.ledger = Ledger(settings.account)
+        self.marks: list[EquityMark] = []
+        self.decisions: list[StoredEntry] = []
+        self.desk = Desk(
+            book,
+            inputs,
+            Panel(heads),
+            timeframe=settings.market.timeframe,
+            weights=settings.weights,
+            quorum=settings.quorum,
+            measures=self.measures,
+        )
+        past = list(doors.journal.read())
+        for stored in past:
+            self._learn(stored)
+        self.venue = PaperVenue(
+            account=settings.account,
+            instruments=ground.instruments,
+            balances=settings.balances,
+            rules=settings.paper.rules(),
+            store=doors.paper_store,
+        )
+        self.epoch = doors.journal.take_epoch(settings.account, f"{platform.node()}:{os.getpid()}")
+        self.executor = Executor(
+            replay(past, settings.account).restarted(),
+            doors.journal,
+            self.venue,
+            epoch=self.epoch,
+            measures=self.measures,
+            on_stored=self._hear,
+            on_notice=self._notice,
+        )
+        self.trading = Trading(
+            book,
+            self.ledger,
+            self.executor,
+            instruments=ground.instruments,
+            limits=settings.limits,
+            rules=settings.paper.rules(),
+        )
+        self.recorder = Recorder(
+            doors.history,
+            book,
+            clock=doors.clock,
+            log=doors.log,
+            measures=self.measures,
+            stored={frame: doors.history.read_last_open_times(frame) for frame in {ground.base, *book.frames}},
+        )
+        self.walk = Walk(
+            book,
+            self.desk,
+            self.trading,
+            self.executor,
+            venue=self.venue,
+            recorder=self.recorder,
+            measures=self.measures,
+            done_ms=self.marks[-1].time_ms if self.marks else 0,
+        )
+        self._settings_versions = sum(stored.entry.kind is EntryKind.SETTINGS for stored in past)
+        self._settings_body = next(
+            (stored.entry.body for stored in reversed(past) if stored.entry.kind is EntryKind.SETTINGS), b""
+        )
+
+    def begin(self, first_ms: int) -> None:
+        """Puts changed settings on record (`first_ms`: the market's time when nothing is on record yet), and settles
+        with the venue what a process before this one left open."""
+        self.executor.now_ms = max(self.walk.done_ms, first_ms)
+        body = self.settings.of_trading()
+        if body != self._settings_body:
+            key = str(self._settings_versions + 1)
+            account = self.settings.account
+            self.executor.store(Entry(EntryKind.SETTINGS, key, account, self.executor.now_ms, body))
+        self.executor.resume(fills_known=self.ledger.fill_count)
+
+    def _hear(self, stored: StoredEntry) -> None:
+        """A new entry is in the journal."""
+        self._learn(stored)
+        self.measures.heard(stored)
+
+    def _learn(self, stored: StoredEntry) -> None:
+        """An entry of the journal, old or new."""
+        self.ledger.apply(stored)
+        entry = stored.entry
+        if entry.account != self.settings.account:
+            return
+        if entry.kind is EntryKind.EQUITY:
+            self.marks.append(decode_equity_mark(entry.body))
+        elif entry.kind is EntryKind.DECISION:
+            self.decisions.append(stored)
+            decision = decode_decision(entry).decision
+            direction = Direction.LONG if decision.side is Side.BUY else Direction.SHORT
+            self.desk.remember(decision.symbol, direction, decision.decided_at_ms)
+
+    def _notice(self, notice: Notice) -> None:
+        self.log.warning(Event.DIFFERENCE, what=notice.code, client_order_id=notice.client_order_id)
+        self.measures.problems[notice.code] = (
+            f"The venue has an order that is not in the journal: {notice.client_order_id}"
+        )

@@ -1,0 +1,81 @@
+"""The walk: the whole way of a candle, each step of it one line.
+
+    candles ─▶ market ─▶ signals ─▶ risk ─▶ execution ─▶ portfolio
+
+Every world walks it: live, paper, replay and the simulator differ only in the doors they hand to `compose`. Candles
+come in blocks (one minute of a live feed, two days of a replay); decisions are taken in the order of time, and each
+sees only what was known at its moment, so the size of a block changes nothing but the speed.
+"""
+
+from __future__ import annotations
+
+from holdfast.execution.protocol import Timer
+from holdfast.market.book import CandleBook
+from holdfast.market.closed import Moment
+from holdfast.model.candle import CandleBlock
+from holdfast.node.desk import Desk, Panorama
+from holdfast.node.executor import Executor
+from holdfast.node.measures import Measures
+from holdfast.node.recorder import Recorder
+from holdfast.node.trading import Trading
+from holdfast.venues.paper import PaperVenue
+
+
+class Walk:
+    """`done_ms`: every moment up to it has been walked; a restart begins there."""
+
+    def __init__(
+        self,
+        book: CandleBook,
+        desk: Desk,
+        trading: Trading,
+        executor: Executor,
+        *,
+        venue: PaperVenue,
+        recorder: Recorder,
+        measures: Measures,
+        done_ms: int,
+    ) -> None:
+        self.book = book
+        self.desk = desk
+        self.trading = trading
+        self.executor = executor
+        self.venue = venue
+        self.recorder = recorder
+        self.measures = measures
+        self.done_ms = done_ms
+        self._matched_ms = done_ms
+
+    def take(self, block: CandleBlock, now_ms: int) -> None:
+        """One block of closed candles, all the way. `now_ms` is the market's time at the end of the block."""
+        for part, until_ms in self.book.parts(block, now_ms=now_ms):  # nearly always one
+            with self.measures.step():
+                closed = self.book.ingest(part, now_ms=until_ms)  # candles that hold become bars …
+                self.recorder.keep(closed)  # … and history
+                panorama = self.desk.look(closed)  # all heads vote on every new bar
+                for moment in closed.moments(self.desk.timeframe):  # and then, in the order of time:
+                    if moment.close_ms > self.done_ms:
+                        assert panorama is not None, "bars closed, so they were looked at"
+                        self.decide(moment, panorama)
+                self.match(until_ms)
+
+    def decide(self, moment: Moment, panorama: Panorama) -> None:
+        """Everything that happens when bars close at one moment."""
+        self.match(moment.close_ms)  # what the venue did until now
+        self.executor.tell([Timer(moment.close_ms)])  # orders that were not sent, or not answered
+        self.trading.begin(moment.close_ms)  # the account as it stands now
+        for signal in self.desk.signals(moment, panorama):  # the votes that reached a consensus
+            self.recorder.note(signal)
+            self.venue.advance(self.trading.bar_of(signal))  # the venue has seen the price, too
+            decision = self.trading.decide(signal, panorama)  # risk: an intent, or a refusal
+            self.executor.tell(self.trading.events(decision))  # execution: mark 1, send, the venue's word
+        self.recorder.flush()
+        self.executor.store(self.trading.equity_entry())  # portfolio: what the account is worth; the moment is done
+        self.done_ms = moment.close_ms
+
+    def match(self, until_ms: int) -> None:
+        """Lets the paper venue live on to `until_ms`, and books what it did (mark 2)."""
+        if until_ms > self._matched_ms:
+            self.executor.now_ms = until_ms
+            self.executor.see(self.venue.advance(self.trading.bars_to_match(self._matched_ms, until_ms)))
+            self._matched_ms = until_ms
