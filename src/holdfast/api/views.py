@@ -1,8 +1,8 @@
 """What the node can be asked, and the shapes of its answers.
 
-Every number is measured: a figure that has no source yet is null, never zero or a constant. Rates and latencies are over
-the last `window_s` seconds. Money, prices and sizes are decimal strings. Times are milliseconds since 1970 UTC; `market`
-times are on the market's clock (which a replay drives), `started_at_ms` and the like on the machine's.
+Every number is measured: a figure that has no source yet is null, never zero or a constant. Rates and latencies are
+over the last `window_s` seconds. Money, prices and sizes are decimal strings. Times are milliseconds since 1970 UTC;
+`market` times are on the market's clock (which a replay drives), `started_at_ms` and the like on the machine's.
 """
 
 from __future__ import annotations
@@ -19,7 +19,8 @@ from holdfast.model.timeframe import Timeframe
 
 
 class _View(BaseModel):
-    model_config = ConfigDict(frozen=True)
+    # A float that is not finite is written as null: it is a number nobody has.
+    model_config = ConfigDict(frozen=True, ser_json_inf_nan="null")
 
 
 class PhaseView(_View):
@@ -57,6 +58,17 @@ class SymbolView(_View):
     last_close: str | None
     gaps: int
     defects: dict[str, int]
+
+
+class CandleView(_View):
+    """One closed bar. `volume` is null where the venue reports none (FX mid prices)."""
+
+    open_time_ms: int
+    open: str
+    high: str
+    low: str
+    close: str
+    volume: str | None
 
 
 class VoteView(_View):
@@ -248,6 +260,16 @@ class HeadView(_View):
     reasons: dict[str, str]
     abstentions: dict[str, str]
     weight: float
+
+
+class ErrorView(_View):
+    """What went wrong. `error` is a code, `message` says it in words and what to do; `known` lists at most 20 names
+    that would have been right (the nearest first) of the `known_count` there are."""
+
+    error: str
+    message: str
+    known: list[str]
+    known_count: int
 
 
 class NodeView(Protocol):
