@@ -29,7 +29,9 @@ DOORS: dict[tuple[str, str], str] = {
 }
 
 # Where an `except Exception` that goes on may stand: path::qualified name → which loop's top it is.
-LOOP_TOPS: dict[str, str] = {}
+LOOP_TOPS: dict[str, str] = {
+    "src/holdfast/node/node.py::Node._play": "the walk's loop: what ends it ends the node, which raises it again",
+}
 
 # A banned name, or a whole module (ending in a dot) → the door that is there for it.
 BANNED = {

@@ -156,7 +156,7 @@ class PerformanceView(_View):
     realised: str
     unrealised: str
     fees: str
-    total_return: float
+    total_return: float | None
     max_drawdown: float | None
     trades: int
     wins: int
@@ -178,7 +178,6 @@ class SchedulerView(_View):
     deadline_ms: int
     cycles_total: int
     evaluations_total: int
-    evaluations_failed: int
     late_total: int
     signals_total: int
     outcomes: dict[str, int]

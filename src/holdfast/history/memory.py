@@ -81,6 +81,13 @@ class MemoryHistory:
         ]
         return sorted(found, key=lambda signal: (-signal.bar_close_ms, signal.id))[:limit]
 
+    def read_signal(self, signal_id: str) -> Signal | None:
+        return self._signals.get(signal_id)
+
+    @property
+    def rows_waiting(self) -> int:
+        return self._buffer.rows
+
     def count_candles(self) -> int:
         return sum(map(len, self._candles.values()))
 

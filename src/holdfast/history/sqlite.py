@@ -160,6 +160,15 @@ class SqliteHistory:
             rows = self._connection.execute(query, (*wanted.values(), limit)).fetchall()
         return [READ_SIGNAL.decode(content) for (content,) in rows]
 
+    def read_signal(self, signal_id: str) -> Signal | None:
+        with plain_errors(self.path):
+            row = self._connection.execute("SELECT content FROM signals WHERE id = ?", (signal_id,)).fetchone()
+        return None if row is None else READ_SIGNAL.decode(row[0])
+
+    @property
+    def rows_waiting(self) -> int:
+        return self._buffer.rows
+
     def count_candles(self) -> int:
         with plain_errors(self.path):
             (count,) = self._connection.execute("SELECT count(*) FROM candles").fetchone()

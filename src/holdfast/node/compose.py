@@ -19,6 +19,7 @@ from holdfast.model.order import Side
 from holdfast.model.symbol import Symbol
 from holdfast.model.timeframe import Timeframe
 from holdfast.model.vote import Direction
+from holdfast.node.activity import Activity
 from holdfast.node.desk import Desk
 from holdfast.node.executor import Executor
 from holdfast.node.measures import Measures
@@ -26,7 +27,6 @@ from holdfast.node.recorder import Recorder
 from holdfast.node.settings import Settings
 from holdfast.node.trading import Trading
 from holdfast.node.walk import Walk
-from holdfast.portfolio.equity import EquityMark, decode_equity_mark
 from holdfast.portfolio.ledger import Ledger
 from holdfast.ports.clock import Clock
 from holdfast.ports.history import History
@@ -111,8 +111,7 @@ class Assembly:
             doors.clock, window_s=settings.node.metrics_window_s, deadline_ms=settings.node.deadline_ms
         )
         self.ledger = Ledger(settings.account)
-        self.marks: list[EquityMark] = []
-        self.decisions: list[StoredEntry] = []
+        self.activity = Activity()
         self.desk = Desk(
             book,
             inputs,
@@ -125,6 +124,8 @@ class Assembly:
         past = list(doors.journal.read())
         for stored in past:
             self._learn(stored)
+        versions = [stored.entry.body for stored in past if stored.entry.kind is EntryKind.SETTINGS]
+        self._settings_versions, self._settings_body = len(versions), versions[-1] if versions else b""
         self.venue = PaperVenue(
             account=settings.account,
             instruments=ground.instruments,
@@ -142,35 +143,36 @@ class Assembly:
             on_stored=self._hear,
             on_notice=self._notice,
         )
+        self._lay_walk(doors)
+
+    def _lay_walk(self, doors: Doors) -> None:
+        """The walk over what has been put together so far."""
         self.trading = Trading(
-            book,
+            self.book,
             self.ledger,
             self.executor,
-            instruments=ground.instruments,
-            limits=settings.limits,
-            rules=settings.paper.rules(),
+            instruments=self.ground.instruments,
+            limits=self.settings.limits,
+            rules=self.settings.paper.rules(),
         )
+        frames = {self.ground.base, *self.book.frames}
         self.recorder = Recorder(
             doors.history,
-            book,
+            self.book,
             clock=doors.clock,
             log=doors.log,
             measures=self.measures,
-            stored={frame: doors.history.read_last_open_times(frame) for frame in {ground.base, *book.frames}},
+            stored={frame: doors.history.read_last_open_times(frame) for frame in frames},
         )
         self.walk = Walk(
-            book,
+            self.book,
             self.desk,
             self.trading,
             self.executor,
             venue=self.venue,
             recorder=self.recorder,
             measures=self.measures,
-            done_ms=self.marks[-1].time_ms if self.marks else 0,
-        )
-        self._settings_versions = sum(stored.entry.kind is EntryKind.SETTINGS for stored in past)
-        self._settings_body = next(
-            (stored.entry.body for stored in reversed(past) if stored.entry.kind is EntryKind.SETTINGS), b""
+            done_ms=self.activity.marks[-1].time_ms if self.activity.marks else 0,
         )
 
     def begin(self, first_ms: int) -> None:
@@ -195,10 +197,8 @@ class Assembly:
         entry = stored.entry
         if entry.account != self.settings.account:
             return
-        if entry.kind is EntryKind.EQUITY:
-            self.marks.append(decode_equity_mark(entry.body))
-        elif entry.kind is EntryKind.DECISION:
-            self.decisions.append(stored)
+        self.activity.hear(stored)
+        if entry.kind is EntryKind.DECISION:
             decision = decode_decision(entry).decision
             direction = Direction.LONG if decision.side is Side.BUY else Direction.SHORT
             self.desk.remember(decision.symbol, direction, decision.decided_at_ms)

@@ -22,7 +22,7 @@ from holdfast.model.timeframe import Timeframe
 from holdfast.model.vote import Direction
 from holdfast.model.window import Window
 from holdfast.node.measures import Measures
-from holdfast.signals.audit import build_signal, policy_version
+from holdfast.signals.audit import build_signal, policy_version, window_at
 from holdfast.signals.consensus import OUTCOME_CODES, SIGNAL, Counted, Gatekeeper, Quorum, count
 from holdfast.signals.panel import LONGEST_MEMORY, Panel, PanelVotes
 from holdfast.signals.weights import WeightSet
@@ -67,15 +67,14 @@ class Desk:
 
     def look(self, closed: Closed) -> Panorama | None:
         """All heads on every bar that closed in the block; None when no bar of the decision frame did."""
-        most = closed.most(self.timeframe)
-        return self._look(self.timeframe, most) if most else None
-
-    def _look(self, timeframe: Timeframe, columns: int) -> Panorama:
-        window = self.inputs.fill(self.book.window(timeframe, LONGEST_MEMORY - 1 + columns))
+        columns = closed.most(self.timeframe)
+        if not columns:
+            return None
+        window = self.inputs.fill(self.book.window(self.timeframe, LONGEST_MEMORY - 1 + columns))
         with self._measures.heads():
             votes = self.panel.vote(window, columns)
             counted = count(votes, self.weights, self.quorum)
-        return Panorama(window, votes, counted, self.book.trust(timeframe, columns))
+        return Panorama(window, votes, counted, self.book.trust(self.timeframe, columns))
 
     def signals(self, moment: Moment, panorama: Panorama) -> Iterator[Signal]:
         """The signals emitted at one moment, in the order of the book's symbols."""
@@ -88,7 +87,16 @@ class Desk:
             direction = Direction(int(panorama.counted.direction[row, column]))
             verdict = self._gate.judge(symbol, direction, moment.close_ms)
             if verdict == SIGNAL:
-                yield self._build(symbol, self.timeframe, panorama, row=row, column=column)
+                yield build_signal(
+                    symbol,
+                    self.timeframe,
+                    panorama.window,
+                    panorama.votes,
+                    panorama.counted,
+                    row=row,
+                    column=column,
+                    policy=self.policy,
+                )
             else:
                 self._measures.held_back(verdict)
 
@@ -102,34 +110,23 @@ class Desk:
         window = self.book.window(timeframe, LONGEST_MEMORY)
         if not window.present[row, -1]:
             return None
-        panorama = self._look(timeframe, 1)
-        direction = Direction(int(panorama.counted.direction[row, 0]))
-        held_back = None
+        seen = window_at(self.inputs.fill(window), row, LONGEST_MEMORY - 1)
+        votes = self.panel.vote(seen, 1)
+        counted = count(votes, self.weights, self.quorum)
+        direction = Direction(int(counted.direction[0, 0]))
+        verdict = SIGNAL
         if direction is not Direction.NONE and timeframe is self.timeframe:
-            verdict = self._gate.judge(symbol, direction, int(window.open_time_ms[row, -1]) + timeframe.ms)
-            held_back = verdict if verdict != SIGNAL else None
-        return self._build(symbol, timeframe, panorama, row=row, column=0, held_back=held_back)
-
-    def _build(
-        self,
-        symbol: Symbol,
-        timeframe: Timeframe,
-        panorama: Panorama,
-        *,
-        row: int,
-        column: int,
-        held_back: str | None = None,
-    ) -> Signal:
+            verdict = self._gate.judge(symbol, direction, int(seen.open_time_ms[0, -1]) + timeframe.ms)
         return build_signal(
             symbol,
             timeframe,
-            panorama.window,
-            panorama.votes,
-            panorama.counted,
-            row=row,
-            column=column,
+            seen,
+            votes,
+            counted,
+            row=0,
+            column=0,
             policy=self.policy,
-            held_back=held_back,
+            held_back=verdict if verdict != SIGNAL else None,
         )
 
 

@@ -16,6 +16,7 @@ from holdfast.node.market_record import lay_inputs, list_instruments, read_marke
 from holdfast.node.phases import Phase, Startup
 from holdfast.node.replay import OnProgress, Replay, fill_book
 from holdfast.node.settings import Settings
+from holdfast.node.view import View
 from holdfast.ports.clock import Clock
 from holdfast.signals.panel import find_heads
 from holdfast.telemetry.events import Event
@@ -24,7 +25,8 @@ from holdfast.venues.paper_sqlite import SqlitePaperStore
 from holdfast.world.clock import RecordedClock
 from holdfast.world.recording import Recording
 
-Serve = Callable[["Node"], Awaitable[tuple[str, Callable[[], Awaitable[None]]]]]
+Close = Callable[[], Awaitable[None]]
+Serve = Callable[["Node"], Awaitable[tuple[str, Close]]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,8 +62,9 @@ class Node:
     recording: Recording = field(init=False)
     replay: Replay = field(init=False)
     failure: BaseException | None = None
-    _doors: Doors = field(init=False)
-    _close_server: Callable[[], Awaitable[None]] | None = None
+    doors: Doors = field(init=False)
+    view: View = field(init=False)
+    _close_server: Close | None = None
     _tasks: list[asyncio.Task[None]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -102,7 +105,7 @@ class Node:
                 "Choose another with --data-dir.",
             ) from error
         kept = self.settings.history
-        self._doors = Doors(
+        self.doors = Doors(
             clock=self.clock,
             journal=SqliteJournal(self.data_dir / "journal.sqlite"),
             history=SqliteHistory(
@@ -111,12 +114,12 @@ class Node:
             paper_store=SqlitePaperStore(self.data_dir / "paper.sqlite"),
             log=self.log,
         )
-        sequence, chain_hash = self._doors.journal.head()
+        sequence, chain_hash = self.doors.journal.head()
         self.log.info(Event.JOURNAL_OPENED, sequence=sequence, chain_hash=chain_hash)
         return f"{sequence} journal entries in {self.data_dir}"
 
     async def _close_doors(self) -> None:
-        for door in (self._doors.history, self._doors.paper_store, self._doors.journal):
+        for door in (self.doors.history, self.doors.paper_store, self.doors.journal):
             door.close()
 
     async def _fill(self) -> str:
@@ -128,11 +131,12 @@ class Node:
         self.assembly = Assembly(
             self.settings,
             ground,
-            self._doors,
+            self.doors,
             book=build_book(self.settings, ground),
             inputs=inputs,
             heads=find_heads(),
         )
+        self.view = View(self.assembly, self.startup, self.doors.history, world=self.world)
         span_ms = block_span_ms(ground.base, self.settings.market.timeframe)
         seen = fill_book(self.assembly.book, recording, until_ms=self.assembly.walk.done_ms, span_ms=span_ms)
         return f"{seen} past candles in the book"
@@ -168,7 +172,8 @@ class Node:
         try:
             await self.replay.play(stop=self.stop, on_progress=self.on_progress)
             if self.replay.ended:
-                self._doors.history.flush()
+                self.doors.history.flush()
+                self.view.rests = "The recording has ended: nothing new will come."
                 self.log.info(Event.FEED_ENDED, candles=self.assembly.measures.candles)
         except Exception as error:  # noqa: BLE001 - the loop's top: what ends the walk ends the node, and is raised there
             self.log.error(Event.LOOP_FAILED, error=error, loop="walk")

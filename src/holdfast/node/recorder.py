@@ -46,7 +46,6 @@ class Recorder:
             frame: np.array([times.get(symbol, -1) for symbol in book.symbols], dtype=np.int64)
             for frame, times in stored.items()
         }
-        self._noted = False
 
     def keep(self, closed: Closed) -> None:
         """Hands every bar that closed to the history, derived ones too, and stores a batch when one is due."""
@@ -60,12 +59,10 @@ class Recorder:
     def note(self, signal: Signal) -> None:
         """Hands an emitted signal, with all its votes, to the history."""
         self._try(lambda: self._history.write_signals([signal]))
-        self._noted = True
 
     def flush(self) -> None:
-        """Stores noted signals now: a moment is done only when its signals are kept."""
-        if self._noted:
-            self._noted = not self._try(self._history.flush)
+        """Stores all that waits: a moment is done only when its bars and signals are kept."""
+        self._try(self._history.flush)
 
     def _fresh(self, frame: Timeframe, closed: Closed) -> CandleBlock:
         """The bars of one frame that closed in the block and are not in the history yet, by time, then symbol."""

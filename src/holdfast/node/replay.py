@@ -66,7 +66,7 @@ class Replay:
         for end_ms, block in self.blocks():
             if end_ms <= self._full_speed_until_ms:
                 self._clock.advance_to(max(end_ms, self._clock.now_ms()))
-                await asyncio.sleep(0)
+                await self._clock.wait_s(0)
             else:
                 await self._pace(end_ms, stop)
             if stop.is_set():

@@ -22,7 +22,7 @@ from holdfast.venues.paper import PaperVenue
 
 
 class Walk:
-    """`done_ms`: every moment up to it has been walked; a restart begins there."""
+    """`done_ms`: every moment up to it has been walked, and a restart begins there. `market_ms`: the market's time."""
 
     def __init__(
         self,
@@ -44,7 +44,7 @@ class Walk:
         self.recorder = recorder
         self.measures = measures
         self.done_ms = done_ms
-        self._matched_ms = done_ms
+        self.market_ms = done_ms
 
     def take(self, block: CandleBlock, now_ms: int) -> None:
         """One block of closed candles, all the way. `now_ms` is the market's time at the end of the block."""
@@ -75,7 +75,7 @@ class Walk:
 
     def match(self, until_ms: int) -> None:
         """Lets the paper venue live on to `until_ms`, and books what it did (mark 2)."""
-        if until_ms > self._matched_ms:
+        if until_ms > self.market_ms:
             self.executor.now_ms = until_ms
-            self.executor.see(self.venue.advance(self.trading.bars_to_match(self._matched_ms, until_ms)))
-            self._matched_ms = until_ms
+            self.executor.see(self.venue.advance(self.trading.bars_to_match(self.market_ms, until_ms)))
+            self.market_ms = until_ms

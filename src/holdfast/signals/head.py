@@ -19,6 +19,12 @@ from holdfast.signals.columns import Mask
 SHORT_HISTORY = "short_history"
 NEUTRAL = "neutral"
 
+# The abstentions that every head has, in the order of their numbers.
+COMMON_ABSTENTIONS = {
+    SHORT_HISTORY: "fewer bars than this head reads",
+    NEUTRAL: "the head has what it reads, and sees no direction in it",
+}
+
 
 @dataclass(frozen=True, slots=True)
 class Votes:
@@ -64,7 +70,7 @@ class Head:
     @property
     def abstention_codes(self) -> tuple[str, ...]:
         """`Votes.abstained` value 1 + i stands for the i-th of these."""
-        return (SHORT_HISTORY, NEUTRAL, *self.abstentions)
+        return (*COMMON_ABSTENTIONS, *self.abstentions)
 
 
 class Ballot:

@@ -22,6 +22,7 @@ from holdfast.signals import heads as heads_folder
 from holdfast.signals.head import Head, Votes
 
 LONGEST_MEMORY = 200
+TILE_BARS = 32_768  # symbols × bars shown to a head at once: a column of it, 256 kB, stays in the processor's cache
 
 
 def find_heads() -> tuple[Head, ...]:
@@ -97,9 +98,25 @@ class Panel:
 def vote_one(head: Head, window: Window, columns: int) -> Votes:
     """One head's votes on the newest `columns` bars; it is shown only the bars that those votes may read.
 
-    A bar with fewer than `head.memory` bars of history gets no vote (short_history).
+    A bar with fewer than `head.memory` bars of history gets no vote (short_history). A large window is shown in tiles:
+    a vote depends on nothing but its own row and its newest `head.memory` bars, so that changes only the speed.
     """
-    shown = window.tail(columns + head.memory - 1)
+    rows, bars = window.shape
+    columns, past = min(columns, bars), head.memory - 1
+    wide = max(1, min(columns, TILE_BARS - past))
+    tall = max(1, TILE_BARS // (wide + past))
+    bands = []
+    for top in range(0, max(rows, 1), tall):
+        tiles = []
+        for first in range(bars - columns, bars, wide):
+            stop = min(first + wide, bars)
+            shown = window.part(slice(top, top + tall), slice(max(0, first - past), stop))
+            tiles.append(_vote_tile(head, shown, stop - first))
+        bands.append(_join(tiles, axis=1))
+    return _join(bands, axis=0)
+
+
+def _vote_tile(head: Head, shown: Window, columns: int) -> Votes:
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
         votes = head.vote(shown)
     history = np.cumsum(shown.present, axis=1)[:, -columns:]
@@ -113,4 +130,18 @@ def vote_one(head: Head, window: Window, columns: int) -> Votes:
         reasons=np.where(enough, votes.reasons[:, -columns:], np.uint64(0)),
         abstained=abstained,
         measures={name: np.where(enough, column[:, -columns:], np.nan) for name, column in votes.measures.items()},
+    )
+
+
+def _join(parts: Sequence[Votes], *, axis: int) -> Votes:
+    """Votes on neighbouring tiles as one: side by side (axis 1), or one below the other (axis 0)."""
+    if len(parts) == 1:
+        return parts[0]
+    return Votes(
+        direction=np.concatenate([part.direction for part in parts], axis),
+        probability=np.concatenate([part.probability for part in parts], axis),
+        confidence=np.concatenate([part.confidence for part in parts], axis),
+        reasons=np.concatenate([part.reasons for part in parts], axis),
+        abstained=np.concatenate([part.abstained for part in parts], axis),
+        measures={name: np.concatenate([p.measures[name] for p in parts], axis) for name in parts[0].measures},
     )

@@ -61,7 +61,7 @@ def _vote(window: Window) -> Votes:
     return ballot.cast(
         np.where(strength > 0.1, score, 0.0),
         0.5 + 0.4 * strength,
-        0.3 + 0.9 * strength - 0.5 * spread,
+        0.25 + 0.9 * strength - 0.5 * spread,
         measures={
             "score": score,
             "trend": trend,

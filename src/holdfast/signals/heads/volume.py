@@ -62,8 +62,7 @@ def _vote(window: Window) -> Votes:
     typical = (high + low + close) / 3.0
     dollars = typical * volume
 
-    signed = np.sign(change) * volume
-    on_balance = c.ratio(c.rolling_sum(signed, TREND_BARS), traded, otherwise=0.0)
+    on_balance = c.ratio(c.rolling_sum(np.sign(change) * volume, TREND_BARS), traded, otherwise=0.0)
     chaikin, money = _money(window, typical, dollars, traded)
     force = _force(high, low, change * volume, volume, usual=usual, atr=atr)
     vwap = c.ratio(c.rolling_sum(dollars, VWAP_BARS), c.rolling_sum(volume, VWAP_BARS), otherwise=np.nan)

@@ -1,0 +1,44 @@
+"""Serves a node's API and page on one port, in the node's own event loop."""
+
+from __future__ import annotations
+
+import asyncio
+
+import uvicorn
+
+from holdfast.api.app import create_app
+from holdfast.cockpit.app import mount
+from holdfast.model.errors import BadInput
+from holdfast.node.node import Close, Node
+from holdfast.world.port import listen
+
+
+class _Server(uvicorn.Server):
+    """uvicorn, except that signals are the node's: it stops everything in order, and the server is one part of that."""
+
+    def install_signal_handlers(self) -> None:
+        return None
+
+
+async def serve(node: Node) -> tuple[str, Close]:
+    """Opens the port and answers; returns the page's address, and what closes it. BadInput when the port is taken."""
+    listening = listen(node.settings.api.host, node.settings.api.port)
+    app = create_app(node.view)
+    mount(app, node.view, node.clock)
+    # Pages hold their connections open: they are told to go, and after a second the port is closed all the same.
+    config = uvicorn.Config(app, log_config=None, access_log=False, lifespan="on", timeout_graceful_shutdown=1)
+    server = _Server(config)
+    task = asyncio.create_task(server.serve(sockets=[listening]))
+    while not server.started:
+        if task.done():
+            task.result()
+            raise BadInput("The API did not start.", "Its own message stands above.")
+        await node.clock.wait_s(0.01)
+
+    async def close() -> None:
+        server.should_exit = True
+        await task
+
+    host, port = listening.getsockname()[:2]
+    shown = "localhost" if host in ("127.0.0.1", "0.0.0.0", "::", "::1") else host
+    return f"http://{shown}:{port}", close
