@@ -53,14 +53,18 @@ class Window:
         """The same series, only their newest `bars` bars (views, no copy)."""
         if bars >= self.close.shape[1]:
             return self
-        cut = slice(self.close.shape[1] - bars, None)
+        return self.part(slice(None), slice(self.close.shape[1] - bars, None))
+
+    def part(self, rows: slice, bars: slice) -> Window:
+        """Only these rows, and of them these bars (views, no copy)."""
+        cut = (rows, bars)
         return Window(
             timeframe_ms=self.timeframe_ms,
-            open_time_ms=self.open_time_ms[:, cut],
-            open=self.open[:, cut],
-            high=self.high[:, cut],
-            low=self.low[:, cut],
-            close=self.close[:, cut],
-            volume=self.volume[:, cut],
-            inputs={name: column[:, cut] for name, column in self.inputs.items()},
+            open_time_ms=self.open_time_ms[cut],
+            open=self.open[cut],
+            high=self.high[cut],
+            low=self.low[cut],
+            close=self.close[cut],
+            volume=self.volume[cut],
+            inputs={name: column[cut] for name, column in self.inputs.items()},
         )

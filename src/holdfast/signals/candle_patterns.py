@@ -90,10 +90,10 @@ def find_patterns(window: Window) -> tuple[Found, Found]:
     """The bullish and the bearish patterns; a row's first `LOOKBACK` - 1 bars are not to be relied on."""
     parts: list[tuple[Ints, Ints, NDArray[np.int32]]] = []
     for positions, prices in _blocks(window):
-        for kind, pattern in enumerate(PATTERNS):
-            output = getattr(talib, pattern.function)(*prices)
-            hit = np.flatnonzero(output)
-            parts.append((positions[hit], np.full(len(hit), kind), output[hit]))
+        for number, pattern in enumerate(PATTERNS):
+            found: NDArray[np.int32] = getattr(talib, pattern.function)(*prices)
+            hit = np.flatnonzero(found)
+            parts.append((positions[hit], np.full(len(hit), number), found[hit]))
     at, kind, output = (np.concatenate(part) for part in zip(*parts, strict=True))
     counts = (at >= 0) & (np.abs(output) >= _LEAST[kind])
     at, kind, output = at[counts], kind[counts], output[counts]

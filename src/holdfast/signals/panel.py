@@ -106,7 +106,7 @@ def vote_one(head: Head, window: Window, columns: int) -> Votes:
     wide = max(1, min(columns, TILE_BARS - past))
     tall = max(1, TILE_BARS // (wide + past))
     bands = []
-    for top in range(0, max(rows, 1), tall):
+    for top in range(0, rows, tall):
         tiles = []
         for first in range(bars - columns, bars, wide):
             stop = min(first + wide, bars)
