@@ -32,7 +32,8 @@ Serve = Callable[["Node"], Awaitable[tuple[str, Close]]]
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Market:
     """Which recorded market is played, and how. `speed` in recorded seconds a second, None as fast as it goes.
-    `head_start_share`: this share of the recording is walked at full speed first."""
+    `head_start_share`: this share of the recording is walked at full speed first. `until_ms`: candles that close later
+    are not walked."""
 
     candles: Sequence[Path]
     headlines: Sequence[Path] = ()
@@ -41,6 +42,7 @@ class Market:
     symbols: Sequence[str] = ()
     speed: float | None = None
     head_start_share: float = 0.0
+    until_ms: int | None = None
 
 
 @dataclass(slots=True)
@@ -60,6 +62,7 @@ class Node:
     startup: Startup = field(init=False)
     assembly: Assembly = field(init=False)
     recording: Recording = field(init=False)
+    played: Recording = field(init=False)  # what is walked of it
     replay: Replay = field(init=False)
     failure: BaseException | None = None
     doors: Doors = field(init=False)
@@ -94,6 +97,7 @@ class Node:
     async def _open_recording(self) -> str:
         asked = self.market
         self.recording = read_market(asked.candles, venue=asked.venue, market=asked.market, symbols=asked.symbols)
+        self.played = self.recording if asked.until_ms is None else self.recording.until(asked.until_ms)
         return f"{len(self.recording)} {self.recording.timeframe} candles of {len(self.recording.symbols)} symbols"
 
     async def _open_doors(self) -> str:
@@ -155,7 +159,7 @@ class Node:
             await self._close_server()
 
     async def _walk(self) -> str:
-        recording, walk = self.recording, self.assembly.walk
+        recording, walk = self.played, self.assembly.walk
         length_ms = recording.last_close_ms - recording.first_open_ms
         start_ms = max(walk.done_ms, recording.first_open_ms)
         clock = RecordedClock(start_ms, speed=self.market.speed)

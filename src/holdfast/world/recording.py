@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
 
@@ -76,6 +77,18 @@ class Recording:
             symbol_index=index[rows],
             open_time_ms=self.open_time_ms[rows],
             values=self.values[rows],
+        )
+
+    def until(self, moment_ms: int) -> Recording:
+        """The candles that close at `moment_ms` or before; BadInput when none does."""
+        count = int(np.searchsorted(self.open_time_ms + self.timeframe.ms, moment_ms, side="right"))
+        if not count:
+            first = datetime.fromtimestamp((self.first_open_ms + self.timeframe.ms) / 1000, UTC)
+            raise BadInput(
+                "No candle of the recording closes that early.", f"Its first one closes at {first:%Y-%m-%d %H:%M} UTC."
+            )
+        return Recording(
+            self.symbols, self.timeframe, self.symbol_index[:count], self.open_time_ms[:count], self.values[:count]
         )
 
     def blocks(self, after_ms: int | None, span_ms: int) -> Iterator[tuple[int, CandleBlock]]:
