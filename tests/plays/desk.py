@@ -34,7 +34,9 @@ MINUTE = 60_000
 BTC = Symbol("binance", "usdm", "BTCUSDT")
 ETH = Symbol("binance", "usdm", "ETHUSDT")
 SPOT = Symbol("binance", "spot", "BTCUSDT")
-FREE = PaperRules({m: MarketRules(Decimal(0), Decimal(0), Decimal(5)) for m in ("usdm", "spot")}, Decimal(1))
+FREE = PaperRules(
+    {m: MarketRules(Decimal(0), Decimal(0), Decimal(n)) for m, n in (("usdm", 5), ("spot", 1))}, Decimal(1)
+)
 
 
 class Crash(BaseException):

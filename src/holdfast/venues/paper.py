@@ -68,12 +68,12 @@ class PaperVenue:
         return {symbol: ground.instrument for symbol, ground in self._grounds.items()}
 
     def place(self, request: OrderRequest) -> OrderReport:
-        """Accepts the order, matched from the first bar that opens at or after `placed_at_ms`; raises Refused with a
-        code of `paper_acceptance.REFUSALS`, or what the store raised."""
+        """Accepts the order, matched from the first bar that opens at or after `placed_at_ms` and after every bar seen
+        so far; raises Refused with a code of `paper_acceptance.REFUSALS`, or what the store raised."""
         ground, last = self._grounds.get(request.symbol), self._last.get(request.symbol)
-        last_price = decimal_of(last[1]) if last is not None else None
-        reserve_price = accept(request, ground, self._state, last_price)
-        self._commit([Placed(request, self._state.next_number, reserve_price)])
+        reserve_price = accept(request, ground, self._state, decimal_of(last[1]) if last else None)
+        seen_to_ms = last[0] if last else 0
+        self._commit([Placed(request, self._state.next_number, reserve_price, seen_to_ms)])
         return report_of(self._state.orders[request.client_order_id])
 
     def cancel(self, client_order_id: str, *, time_ms: int) -> OrderReport:

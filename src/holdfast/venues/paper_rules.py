@@ -48,6 +48,10 @@ class PaperRules(msgspec.Struct, frozen=True):
                     f"{rules.slippage_bps} basis points, and leverage {rules.max_leverage}.",
                     "Spread and slippage are 0 or more, leverage 1 or more.",
                 )
+            if market == "spot" and rules.max_leverage != 1:
+                raise BadInput(
+                    f"Market spot has leverage {rules.max_leverage}.", "On spot it is 1: a buy is paid whole."
+                )
 
     def of(self, market: str) -> MarketRules:
         """The market's rules; BadInput when there are none."""

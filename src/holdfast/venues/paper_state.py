@@ -89,7 +89,7 @@ class PaperState:
                 state=OrderState.HELD if place else OrderState.WORKING,
                 size=_ZERO if place else order.size,
                 filled=_ZERO,
-                matched_to_ms=0,
+                matched_to_ms=record.seen_to_ms,
                 triggered=False,
                 time_ms=request.placed_at_ms,
                 reason="",

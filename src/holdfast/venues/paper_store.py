@@ -25,11 +25,13 @@ class Opened(msgspec.Struct, frozen=True, tag="opened"):
 
 class Placed(msgspec.Struct, frozen=True, tag="placed"):
     """An accepted order with its protection. It has the venue's order number `number`, its protective legs those that
-    follow; `reserve_price` is what is set aside for each unfilled base unit, in quote currency."""
+    follow; `reserve_price` is what is set aside for each unfilled base unit, in quote currency. Bars that closed by
+    `seen_to_ms` were there before it and never fill it, however late it came."""
 
     request: OrderRequest
     number: int
     reserve_price: Decimal
+    seen_to_ms: int
 
 
 class Moved(msgspec.Struct, frozen=True, tag="moved"):

@@ -191,6 +191,21 @@ def test_a_word_that_says_nothing_new_is_not_stored(working: Paper) -> None:
     assert len(working.entries) == len(entries) + 1
 
 
+def test_a_word_overtaken_by_a_later_one_takes_nothing_back(working: Paper) -> None:
+    working.tell(fill(ENTRY, "1", "11"))
+    book, (first,) = step(working.book, word(ENTRY, S.FILLED, 1))
+    book, commands = step(book, word(ENTRY, S.PARTIAL, "0.4"))
+    assert commands == []
+    assert isinstance(first, StoreMark)
+    assert step(book, MarkStored((key_of(first.entries[0]),)))[0].orders[ENTRY].settled
+
+
+def test_a_filled_size_never_shrinks(working: Paper) -> None:
+    working.tell(word(ENTRY, S.PARTIAL, "0.4"))
+    working.tell(word(ENTRY, S.CANCELLED, "0.3"))
+    assert working.book.orders[ENTRY].reported == d("0.4")
+
+
 def test_a_word_that_contradicts_the_book_is_not_stored(working: Paper) -> None:
     working.tell(word(ENTRY, S.FILLED, 1))
     entries = list(working.entries)
