@@ -58,7 +58,20 @@ class Admission:
         if codes is not None:
             bad = codes != SOUND
             np.add.at(self.counts, (symbol[bad], codes[bad]), 1)
-            symbol, open_time_ms, values = symbol[~bad], open_time_ms[~bad], values[~bad]
+        return self._sift(symbol, open_time_ms, values, codes)
+
+    def restart_times(self, symbol: Indices, open_time_ms: Times, values: Floats, *, now_ms: int) -> Times:
+        """When a series would begin anew if these candles were admitted now, ascending; nothing is counted."""
+        codes = find_row_defects(open_time_ms, values, frame=self._store.frame, now_ms=now_ms)
+        fresh, _ = self._sift(symbol, open_time_ms, values, codes)
+        return np.unique(fresh.open_time_ms[self._begins_anew(fresh)])
+
+    def _sift(
+        self, symbol: Indices, open_time_ms: Times, values: Floats, codes: NDArray[np.int8] | None
+    ) -> tuple[Rows, Rows | None]:
+        if codes is not None:
+            sound = codes == SOUND
+            symbol, open_time_ms, values = symbol[sound], open_time_ms[sound], values[sound]
         if len(symbol) > 1 and not (symbol[1:] > symbol[:-1]).all():
             # Small integers are sorted by counting, and the order of arrival stays within a symbol.
             narrow = symbol.astype(np.int16) if len(self._store.end) < 2**15 else symbol
@@ -89,12 +102,7 @@ class Admission:
 
         Nearly always one part. A redenominated bar is counted; everything before it leaves the window.
         """
-        before = np.empty(len(rows))
-        before[1:] = rows.values[CLOSE, :-1]
-        first = np.concatenate(([True], rows.symbol[1:] != rows.symbol[:-1]))[: len(rows)]
-        before[first] = self._store.newest_close[rows.symbol[first]]
-        opened = rows.values[OPEN]
-        anew = (opened >= before * REDENOMINATION_FACTOR) | (opened * REDENOMINATION_FACTOR <= before)
+        anew = self._begins_anew(rows)
         if not anew.any():
             yield rows, np.empty(0, dtype=np.intp), until_ms
             return
@@ -107,6 +115,16 @@ class Admission:
                 part &= rows.open_time_ms < end
             restarted = rows.symbol[anew & (rows.open_time_ms == start)]
             yield rows.where(part), restarted, until_ms if end is None else int(end)
+
+    def _begins_anew(self, rows: Rows) -> NDArray[np.bool_]:
+        before = np.empty(len(rows))
+        before[1:] = rows.values[CLOSE, :-1]
+        first = np.concatenate(([True], rows.symbol[1:] != rows.symbol[:-1]))[: len(rows)]
+        before[first] = self._store.newest_close[rows.symbol[first]]
+        opened = rows.values[OPEN]
+        anew: NDArray[np.bool_] = opened >= before * REDENOMINATION_FACTOR
+        anew |= opened * REDENOMINATION_FACTOR <= before
+        return anew
 
     def _newest_before(self, rows: Rows) -> Times:
         """For each row the newest open time of its symbol, held or earlier among these rows."""

@@ -13,13 +13,13 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from holdfast.market.admission import REDENOMINATION_FACTOR, Admission
+from holdfast.market.admission import Admission
 from holdfast.market.closed import Closed
 from holdfast.market.columns import Columns, Indices
 from holdfast.market.derivation import Derivation
 from holdfast.market.trust import SPARSE_VENUES, Continuity, Trust
 from holdfast.market.validation import DEFECTS
-from holdfast.model.candle import CLOSE, OPEN, CandleBlock, Floats, Times
+from holdfast.model.candle import CandleBlock, Floats, Times
 from holdfast.model.symbol import Symbol
 from holdfast.model.timeframe import Timeframe
 from holdfast.model.window import Window
@@ -117,18 +117,10 @@ class CandleBook:
     def parts(self, block: CandleBlock, *, now_ms: int) -> Iterator[tuple[CandleBlock, int]]:
         """The block cut in time wherever a series may begin anew, each part with the time at its end; mostly one.
 
-        A redenomination empties its series, so the bars before it must have been used by then. A cut too many costs
-        nothing, so that rows are compared as they come, before they are validated.
+        A redenomination empties its series, so the bars before it must have been used by then. Candles are judged here
+        as `ingest` will judge them: one that will not enter must not hide, or feign, where a series begins anew.
         """
-        symbol, times, values = self._own(block)
-        order = np.lexsort((times, symbol))
-        closes, opens, owner = values[order, CLOSE], values[order, OPEN], symbol[order]
-        before = np.empty(len(order))
-        before[1:] = closes[:-1]
-        first = np.concatenate(([True], owner[1:] != owner[:-1]))[: len(order)]
-        before[first] = self._base.newest_close[owner[first]]
-        anew = (opens >= before * REDENOMINATION_FACTOR) | (opens * REDENOMINATION_FACTOR <= before)
-        begin_ms = np.unique(times[order][anew])
+        begin_ms = self._admission.restart_times(*self._own(block), now_ms=now_ms)
         bounds = [0, *np.searchsorted(block.open_time_ms, begin_ms).tolist(), len(block)]
         ends = [*begin_ms.tolist(), now_ms]
         for start, stop, end_ms in zip(bounds[:-1], bounds[1:], ends, strict=True):
