@@ -176,15 +176,15 @@ class Assembly:
         )
 
     def begin(self, first_ms: int) -> None:
-        """Puts changed settings on record (`first_ms`: the market's time when nothing is on record yet), and settles
-        with the venue what a process before this one left open."""
+        """Puts changed settings on record (`first_ms`: the market's time when nothing is on record yet), and hears what
+        the venue told while no process of ours listened."""
         self.executor.now_ms = max(self.walk.done_ms, first_ms)
         body = self.settings.of_trading()
         if body != self._settings_body:
             key = str(self._settings_versions + 1)
             account = self.settings.account
             self.executor.store(Entry(EntryKind.SETTINGS, key, account, self.executor.now_ms, body))
-        self.executor.resume(fills_known=self.ledger.fill_count)
+        self.executor.hear_missed(fills_known=self.ledger.fill_count)
 
     def _hear(self, stored: StoredEntry) -> None:
         """A new entry is in the journal."""

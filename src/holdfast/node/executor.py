@@ -77,12 +77,15 @@ class Executor:
         """Passes on what the venue told by itself."""
         self.tell(FillSeen(word) if isinstance(word, Fill) else VenueReported(word) for word in seen)
 
-    def resume(self, *, fills_known: int) -> None:
-        """After a restart: asks about every order without a word, then hears what the venue told meanwhile, in the
-        order in which it told it. What was heard before changes nothing."""
+    def hear_missed(self, *, fills_known: int) -> None:
+        """After a restart: what the venue told meanwhile, in the order in which it told it. What was heard before
+        changes nothing."""
+        self.see(self._venue.events_since(fills_known))
+
+    def settle(self) -> None:
+        """After a restart, once the venue has seen the prices of now: asks about every order without a word."""
         for command in resume(self.book):
             self.tell(self._carry_out(command))
-        self.see(self._venue.events_since(fills_known))
 
     def store(self, entry: Entry) -> None:
         """Writes an entry that is not the protocol's, in the same journal and under the same epoch."""
@@ -93,9 +96,10 @@ class Executor:
             case StoreMark(entries):
                 return [MarkStored(self._append(entries))]
             case Send(request):
-                return [self._answer(request.client_order_id, lambda: self._venue.place(request))]
+                order_id, time_ms = request.client_order_id, request.placed_at_ms
+                return [self._answer(order_id, time_ms, lambda: self._venue.place(request))]
             case Cancel(order_id, time_ms):
-                return [self._answer(order_id, lambda: self._venue.cancel(order_id, time_ms=time_ms))]
+                return [self._answer(order_id, time_ms, lambda: self._venue.cancel(order_id, time_ms=time_ms))]
             case Query(order_id):
                 return self._ask(order_id)
             case Notice():
@@ -109,15 +113,16 @@ class Executor:
             self._on_stored(stored)
         return tuple(key_of(entry) for entry in entries)
 
-    def _answer(self, order_id: str, ask: Callable[[], OrderReport]) -> Event:
+    def _answer(self, order_id: str, time_ms: int, ask: Callable[[], OrderReport]) -> Event:
+        """`time_ms` is that of the command, so that a command carried out by a later process leaves the same record."""
         try:
             return VenueReported(ask())
         except Refused as error:
-            return VenueRefused(order_id, str(error), self.now_ms)
+            return VenueRefused(order_id, str(error), time_ms)
         except Retryable:
-            return VenueNotReached(order_id, self.now_ms)
+            return VenueNotReached(order_id, time_ms)
         except Unknown:
-            return VenueUnknown(order_id, self.now_ms)
+            return VenueUnknown(order_id, time_ms)
 
     def _ask(self, order_id: str) -> list[Event]:
         try:

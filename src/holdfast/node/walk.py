@@ -45,6 +45,7 @@ class Walk:
         self.measures = measures
         self.done_ms = done_ms
         self.market_ms = done_ms
+        self._settled = False
 
     def take(self, block: CandleBlock, now_ms: int) -> None:
         """One block of closed candles, all the way. `now_ms` is the market's time at the end of the block."""
@@ -62,6 +63,9 @@ class Walk:
     def decide(self, moment: Moment, panorama: Panorama) -> None:
         """Everything that happens when bars close at one moment."""
         self.match(moment.close_ms)  # what the venue did until now
+        if not self._settled:
+            self.executor.settle()  # what a process before this one left open
+            self._settled = True
         self.executor.tell([Timer(moment.close_ms)])  # orders that were not sent, or not answered
         self.trading.begin(moment.close_ms)  # the account as it stands now
         for signal in self.desk.signals(moment, panorama):  # the votes that reached a consensus

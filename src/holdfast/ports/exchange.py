@@ -1,7 +1,7 @@
 """The door to a real venue, over a network: what every venue answers, and the three ways in which an answer can fail.
 
 Every call raises an error named by what the caller does next: Refused (definitely no), Retryable (it certainly had no
-effect), Unknown (it may have had its effect: ask, do not repeat). Reading calls raise Retryable for any failed transport.
+effect), Unknown (it may have had its effect: ask, do not repeat). A reading call whose transport fails is Retryable.
 Calls are stamped by the caller, because a stamp is part of what the journal promises; nothing here reads a clock.
 """
 
