@@ -85,7 +85,8 @@ class Desk:
             row, column = int(moment.symbols[at]), int(columns[at])
             symbol = self.book.symbols[row]
             direction = Direction(int(panorama.counted.direction[row, column]))
-            verdict = self._gate.judge(symbol, direction, moment.close_ms)
+            verdict = self._judge(symbol, direction, moment.close_ms)
+            self._measures.judged(verdict)
             if verdict == SIGNAL:
                 yield build_signal(
                     symbol,
@@ -97,12 +98,17 @@ class Desk:
                     column=column,
                     policy=self.policy,
                 )
-            else:
-                self._measures.held_back(verdict)
 
     def remember(self, symbol: Symbol, direction: Direction, bar_close_ms: int) -> None:
         """A signal has been emitted and its decision stored."""
         self._gate = self._gate.after(symbol, direction, bar_close_ms)
+
+    def _judge(self, symbol: Symbol, direction: Direction, bar_close_ms: int) -> str:
+        """The gatekeeper's verdict, but a signal is not held back by itself: a process that died in the middle of a
+        moment walks that moment again, and its signals must be emitted again to be kept."""
+        if self._gate.emitted.get((symbol, direction)) == bar_close_ms:
+            return SIGNAL
+        return self._gate.judge(symbol, direction, bar_close_ms)
 
     def newest(self, symbol: Symbol, timeframe: Timeframe) -> Signal | None:
         """The record of the symbol's newest closed bar, whatever the votes came to; None without a bar."""
@@ -116,7 +122,7 @@ class Desk:
         direction = Direction(int(counted.direction[0, 0]))
         verdict = SIGNAL
         if direction is not Direction.NONE and timeframe is self.timeframe:
-            verdict = self._gate.judge(symbol, direction, int(seen.open_time_ms[0, -1]) + timeframe.ms)
+            verdict = self._judge(symbol, direction, int(seen.open_time_ms[0, -1]) + timeframe.ms)
         return build_signal(
             symbol,
             timeframe,

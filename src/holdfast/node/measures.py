@@ -18,7 +18,7 @@ from holdfast.model.intent import Intent
 from holdfast.model.symbol import Symbol
 from holdfast.model.timeframe import Timeframe
 from holdfast.ports.clock import Clock
-from holdfast.signals.consensus import OUTCOME_CODES
+from holdfast.signals.consensus import OUTCOME_CODES, SIGNAL
 from holdfast.telemetry.metrics import Metrics
 from holdfast.telemetry.window import SlidingQuantile, SlidingRate
 
@@ -105,17 +105,17 @@ class Measures:
                 self.metrics.bars_closed.labels(frame.value).inc(count)
 
     def evaluated(self, moment_ms: int, outcomes: NDArray[np.intp]) -> None:
-        """Counts one cycle: every symbol whose bar closed at one moment, by outcome."""
+        """Counts one cycle: every symbol whose bar closed at one moment, by outcome. A consensus is counted when the
+        gatekeeper has judged it."""
         self.cycles += 1
         self.last_cycle_market_ms = moment_ms
         for code, count in zip(OUTCOME_CODES, outcomes.tolist(), strict=True):
-            if count:
+            if count and code != SIGNAL:
                 self.outcomes[code] += count
                 self.metrics.signals.labels(code).inc(count)
 
-    def held_back(self, code: str) -> None:
-        """A consensus was held back by the gatekeeper: it is no signal after all."""
-        self.outcomes["signal"] -= 1
+    def judged(self, code: str) -> None:
+        """Counts one consensus: as a signal, or under the reason for which it was held back."""
         self.outcomes[code] += 1
         self.metrics.signals.labels(code).inc()
 
