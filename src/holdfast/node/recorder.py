@@ -4,7 +4,8 @@ kept waits in its buffer, the node says so, and tries again.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 
 import numpy as np
 
@@ -53,7 +54,7 @@ class Recorder:
         for frame in closed.counts:
             block = self._fresh(frame, closed)
             if len(block):
-                self._try(lambda block=block: self._history.write_candles(block))
+                self._try(partial(self._history.write_candles, block))
         self._try(lambda: self._history.flush_if_due(self._clock.monotonic_s()))
 
     def note(self, signal: Signal) -> None:
@@ -84,14 +85,14 @@ class Recorder:
             values=np.column_stack([field[rows, columns] for field in fields]),
         )
 
-    def _try(self, write: object) -> bool:
-        assert callable(write)
+    def _try(self, write: Callable[[], None]) -> None:
+        """Only an empty buffer proves that the history is back: taking rows into it proves nothing."""
         try:
             write()
         except Retryable as error:
             if HISTORY_AWAY not in self._measures.problems:
-                self._log.warning(Event.HISTORY_AWAY, error=str(error))
+                self._log.warning(Event.HISTORY_AWAY, error=str(error), waiting_rows=self._history.rows_waiting)
             self._measures.problems[HISTORY_AWAY] = str(error)
-            return False
-        self._measures.problems.pop(HISTORY_AWAY, None)
-        return True
+            return
+        if not self._history.rows_waiting:
+            self._measures.problems.pop(HISTORY_AWAY, None)
