@@ -5,6 +5,7 @@ The window is real: a year's cut of the recorded market the project carries, and
 
 from __future__ import annotations
 
+import inspect
 from pathlib import Path
 
 import numpy as np
@@ -226,4 +227,6 @@ def test_a_head_describes_itself(head: Head) -> None:
     assert 1 <= head.memory <= LONGEST_MEMORY
     assert head.reasons, "a head without reasons cannot explain itself"
     assert all(text for text in (*head.reasons.values(), *head.abstentions.values()))
+    told = inspect.getmodule(head.vote).__doc__ or ""
+    assert len(told.split()) >= 8, "the file does not say what the head looks at"
     assert not {SHORT_HISTORY, NEUTRAL} & set(head.abstentions)

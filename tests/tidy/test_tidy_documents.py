@@ -1,6 +1,7 @@
-"""What an operator can meet (heads, codes, errors, events, metrics, settings, commands, endpoints) is in the documents.
+"""What an operator can meet (codes, errors, events, metrics, settings, commands, endpoints) is in the documents.
 
-Names are read from the code, so that a new one without a word about it fails here.
+Names are read from the code, so that a new one without a word about it fails here. Heads are not among them: a head is
+its own document (its summary, its reasons, its abstentions), and `tests/conformance/test_every_head.py` reads it.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ import re
 from collections.abc import Iterator
 
 import pytest
-from tidy_source import ROOMS, ROOT, Source, python_files
+from tidy_source import ROOT, Source, python_files
 
 from holdfast.market.validation import DEFECTS
 from holdfast.signals.consensus import OUTCOME_CODES
@@ -20,10 +21,6 @@ from holdfast.telemetry.metrics import Metrics
 
 def _room(name: str) -> list[Source]:
     return [source for source in python_files() if source.path.startswith(f"src/holdfast/{name}")]
-
-
-def _heads() -> set[str]:
-    return {path.stem for path in (ROOMS / "signals" / "heads").glob("[a-z]*.py")}
 
 
 def _errors() -> set[str]:
@@ -74,7 +71,6 @@ def _commands(sources: list[Source]) -> set[str]:
 
 
 NAMES = {
-    "heads": _heads(),
     "errors": _errors(),
     "defect codes": set(DEFECTS),
     "signal outcomes": set(OUTCOME_CODES),
