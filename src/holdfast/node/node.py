@@ -67,6 +67,7 @@ class Node:
     failure: BaseException | None = None
     doors: Doors = field(init=False)
     view: View = field(init=False)
+    _opened: contextlib.ExitStack = field(init=False)
     _close_server: Close | None = None
     _tasks: list[asyncio.Task[None]] = field(default_factory=list)
 
@@ -88,9 +89,11 @@ class Node:
         await self.finished.wait()
         if self.serve is not None and self.failure is None:
             await self.stop.wait()
-        await self.startup.stop(reason="asked to stop" if self.stop.is_set() else "the walk has ended")
-        if self.failure is not None:
-            raise self.failure
+        try:
+            await self.startup.stop(reason="asked to stop" if self.stop.is_set() else "the walk has ended")
+        finally:
+            if self.failure is not None:
+                raise self.failure
 
     # ---- phases
 
@@ -109,22 +112,23 @@ class Node:
                 "Choose another with --data-dir.",
             ) from error
         kept = self.settings.history
-        self.doors = Doors(
-            clock=self.clock,
-            journal=SqliteJournal(self.data_dir / "journal.sqlite"),
-            history=SqliteHistory(
+        with contextlib.ExitStack() as opened:  # what was opened before one that fails is closed again
+            journal = SqliteJournal(self.data_dir / "journal.sqlite")
+            opened.callback(journal.close)
+            paper_store = SqlitePaperStore(self.data_dir / "paper.sqlite")
+            opened.callback(paper_store.close)
+            history = SqliteHistory(
                 self.data_dir / "history.sqlite", batch_rows=kept.batch_rows, batch_age_s=kept.batch_age_s
-            ),
-            paper_store=SqlitePaperStore(self.data_dir / "paper.sqlite"),
-            log=self.log,
-        )
+            )
+            opened.callback(history.close)
+            self._opened = opened.pop_all()
+        self.doors = Doors(self.clock, journal, history, paper_store, self.log)
         sequence, chain_hash = self.doors.journal.head()
         self.log.info(Event.JOURNAL_OPENED, sequence=sequence, chain_hash=chain_hash)
         return f"{sequence} journal entries in {self.data_dir}"
 
     async def _close_doors(self) -> None:
-        for door in (self.doors.history, self.doors.paper_store, self.doors.journal):
-            door.close()
+        self._opened.close()  # every one of them, even if one cannot be closed
 
     async def _fill(self) -> str:
         asked, recording = self.market, self.recording

@@ -6,6 +6,7 @@ What a phase does is given to it; only the order, the states and the stop are ke
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -58,9 +59,10 @@ class Startup:
             phase_began_s = self.clock.monotonic_s()
             try:
                 phase.detail = await phase.start()
-            except (HoldfastError, OSError) as error:
+            except BaseException as error:
                 phase.state, phase.detail = PhaseState.FAILED, str(error)
-                await self.stop(reason=f"phase {phase.name} failed")
+                with suppress(HoldfastError, OSError):  # noted in its own phase; the first failure is the news
+                    await self.stop(reason=f"phase {phase.name} failed")
                 raise
             phase.state = PhaseState.READY
             self.log.info(
@@ -69,17 +71,25 @@ class Startup:
         self.log.info(Event.NODE_READY, took_ms=self._ms_since(began_s))
 
     async def stop(self, *, reason: str) -> None:
-        """Stops what is ready, in reverse; calling it again does nothing."""
+        """Stops what is ready, in reverse; calling it again does nothing. A phase that cannot stop keeps no other from
+        stopping; the first such error is raised at the end."""
         if self.stopping:
             return
         self.stopping = True
         began_s = self.clock.monotonic_s()
+        failures: list[Exception] = []
         self.log.info(Event.NODE_STOPPING, reason=reason)
         for phase in reversed(self.phases):
             if phase.state is PhaseState.READY:
-                await phase.stop()
-                phase.state = PhaseState.STOPPED
+                try:
+                    await phase.stop()
+                    phase.state = PhaseState.STOPPED
+                except (HoldfastError, OSError) as error:
+                    phase.state, phase.detail = PhaseState.FAILED, str(error)
+                    failures.append(error)
         self.log.info(Event.NODE_STOPPED, took_ms=self._ms_since(began_s))
+        if failures:
+            raise failures[0]
 
     def _ms_since(self, began_s: float) -> int:
         return round(1000 * (self.clock.monotonic_s() - began_s))
