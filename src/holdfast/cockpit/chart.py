@@ -40,7 +40,7 @@ class Chart:
 
     def look_at(self, symbol: Symbol) -> None:
         """Shows this symbol, as if it had been chosen here."""
-        self._chosen.picked = symbol
+        self._chosen.pinned = symbol
         self._changed()
 
     def show_bars(self, bars: int) -> None:

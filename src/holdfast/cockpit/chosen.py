@@ -13,19 +13,21 @@ BARS = ("60", "120", "200")
 
 @dataclass(slots=True)
 class Chosen:
-    """`symbol` is None until the operator has picked one: then the page follows what is most worth seeing."""
+    """`pinned` is what the operator picked, or the first symbol seen to be held; None until there is one."""
 
     timeframe: Timeframe
     bars: int = 120
-    picked: Symbol | None = None
+    pinned: Symbol | None = None
 
     def symbol(self, shared: SharedView) -> Symbol | None:
-        """The picked symbol; else that of the newest position; else the first; None while none is followed."""
+        """The pinned symbol; else that of the newest position, pinned from then on, so that the page does not jump
+        with every trade; else the first; None while none is followed."""
         keys = shared.symbol_keys()
-        if self.picked in keys:
-            return self.picked
+        if self.pinned in keys:
+            return self.pinned
         for position in sorted(shared.positions(), key=lambda position: -position.opened_at_ms):
             held = Symbol(position.venue, position.market, position.symbol)
             if held in keys:
+                self.pinned = held
                 return held
         return keys[0] if keys else None
