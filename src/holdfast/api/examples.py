@@ -147,7 +147,6 @@ SCHEDULER = SchedulerView(
     deadline_ms=1_000,
     cycles_total=520,
     evaluations_total=5_720,
-    evaluations_failed=0,
     late_total=0,
     signals_total=61,
     outcomes={"signal": 61, "no_quorum": 5_659},
