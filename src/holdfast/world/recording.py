@@ -108,7 +108,8 @@ class Recording:
             silent = next_ms - until_ms > span_ms + max(_LONG_SILENCE_MS, 2 * span_ms)
             until_ms = next_ms if silent else until_ms + span_ms
             end = int(np.searchsorted(closes, until_ms, side="right"))
-            yield until_ms, self._block(at, end)
+            # The recording knows nothing of the time after its last candle: a bar that is not over then stays open.
+            yield min(until_ms, self.last_close_ms), self._block(at, end)
             at = end
 
     def _block(self, start: int, end: int) -> CandleBlock:
