@@ -16,6 +16,7 @@ from holdfast.cockpit.words import Cell
 
 POINTS = 400
 _NO_TRADES = "no trade has been closed yet"
+_DEPTHS = (1, 2, 5, 10, 20, 50, 100, 1_000_000)  # where the axis of the fall may end, in per cent
 _AXIS = {"axisLine": {"show": False}, "axisTick": {"show": False}}
 _TIMES = {"year": "{yyyy}", "month": "{yyyy}-{MM}", "day": "{MM}-{dd}", "hour": "{HH}:{mm}", "minute": "{HH}:{mm}"}
 _LABEL = {"color": "var(--muted)", "fontSize": 11}
@@ -118,6 +119,7 @@ def curve_options(curve: Sequence[EquityPointView], opening: str) -> dict[str, A
     """The equity above, the fall from its peak below, over time in UTC."""
     equity = [[point.time_ms, float(point.equity)] for point in curve]
     fall = [[p.time_ms, round(100 * (float(p.equity) / float(p.peak) - 1), 3) if float(p.peak) else 0.0] for p in curve]
+    depth = next(depth for depth in _DEPTHS if depth >= -min(share for _, share in fall))
     start = {"yAxis": float(opening), "lineStyle": {"color": "var(--faint)", "type": [2, 4]}}
     return {
         "useUTC": True,
@@ -138,7 +140,7 @@ def curve_options(curve: Sequence[EquityPointView], opening: str) -> dict[str, A
         ],
         "yAxis": [
             _value_axis(0, scale=True, parts=3, words="{value}"),
-            _value_axis(1, scale=False, parts=1, words="{value} %"),
+            {**_value_axis(1, scale=False, parts=1, words="{value} %"), "min": -depth, "max": 0, "interval": depth},
         ],
         "axisPointer": {"link": [{"xAxisIndex": "all"}], "lineStyle": {"color": "var(--faint)"}},
         "tooltip": {"trigger": "axis", "className": "chart-note", ":formatter": "(points) => holdfast.equity(points)"},

@@ -107,7 +107,7 @@ def test_the_header_shows_what_is_not_ready_and_every_problem_once() -> None:
     assert notices(FULL.health()) == []
 
 
-def test_a_page_stays_with_the_first_symbol_it_saw_held_until_another_is_picked() -> None:
+def test_a_page_stays_with_the_first_symbol_it_saw_traded_until_another_is_picked() -> None:
     view, clock = FixtureView.empty(), HandClock()
     shared, chosen = SharedView(view, clock), Chosen(timeframe=Timeframe.H1)
     assert chosen.symbol(shared) == KEYS[0] and chosen.pinned is None
