@@ -26,6 +26,7 @@ POSITIONAL = 5
 DOOR_ROOM = "src/holdfast/world/"
 DOORS: dict[tuple[str, str], str] = {
     ("src/holdfast/node/settings.py", "read_text"): "the owner's settings file, read once before any door is open",
+    ("src/holdfast/cli/commands/calibrate.py", "write_text"): "the calibration, into the file that the owner named",
 }
 
 # Where an `except Exception` that goes on may stand: path::qualified name → which loop's top it is.
