@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+from collections.abc import Iterator
 
 import uvicorn
 
 from holdfast.api.app import create_app
-from holdfast.cockpit.app import mount
+from holdfast.cockpit.mount import mount
 from holdfast.model.errors import BadInput
 from holdfast.node.node import Close, Node
 from holdfast.world.port import listen
@@ -16,8 +18,9 @@ from holdfast.world.port import listen
 class _Server(uvicorn.Server):
     """uvicorn, except that signals are the node's: it stops everything in order, and the server is one part of that."""
 
-    def install_signal_handlers(self) -> None:
-        return None
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
 
 
 async def serve(node: Node) -> tuple[str, Close]:
