@@ -5,7 +5,8 @@ waits or touches a socket.
 
 | fault | where it bites | `value` |
 |---|---|---|
-| delay | every answer (REST, WebSocket API) is held back | milliseconds |
+| delay | a request (REST, WebSocket API) waits at the venue's door before it is carried out | milliseconds |
+| delay_reply | a request is carried out, and its answer held back | milliseconds |
 | drop_reply | a request is carried out, then its connection is closed without an answer | – |
 | error_although_done | a request is carried out, then answered with a 5xx | HTTP status (503) |
 | refuse_busy | a request is NOT carried out, and answered with a 5xx | HTTP status (503) |
@@ -36,6 +37,7 @@ from holdfast.model.errors import BadInput
 
 class Fault(StrEnum):
     DELAY = "delay"
+    DELAY_REPLY = "delay_reply"
     DROP_REPLY = "drop_reply"
     ERROR_ALTHOUGH_DONE = "error_although_done"
     REFUSE_BUSY = "refuse_busy"
