@@ -47,7 +47,7 @@ class DemoScreen:
         self._address = ""
         self._shown_s = clock.monotonic_s()
         self._began = False
-        self._was_live = False
+        self._live_said = False
 
     def __enter__(self) -> DemoScreen:
         if self._drawn:
@@ -72,8 +72,8 @@ class DemoScreen:
             self._say(f"The recording has ended at {minute(self.node.played.last_close_ms)}.", style="bold")
             self._say(f"The page stays up at {self._address}; Ctrl-C stops.")
         elif event is Event.NODE_STOPPING and self._began:
-            self._say(self._line())
             self._say("Stopping in order; Ctrl-C again ends at once.")
+            self._say(self._line())
         elif level in (Level.WARNING, Level.ERROR) and event is not Event.LOOP_FAILED:
             self._say(in_words(event, fields), style="yellow")
 
@@ -81,9 +81,8 @@ class DemoScreen:
         """Another block has been walked: draws now and then, because at full speed nobody else gets a turn."""
         if self._clock.monotonic_s() - self._shown_s >= (DRAWN_EVERY_S if self._drawn else LINE_EVERY_S):
             self.show()
-        if not self._was_live and not self._in_head_start():
-            self._was_live = True
-            self._say(f"Live from {minute(self.node.assembly.walk.market_ms)} on: {self._pace()}.")
+        if not self._live_said and not self._in_head_start():
+            self._head_start_over()
 
     async def keep_showing(self, node: Node) -> None:
         """Draws twice a second, or writes a line every ten, for as long as it is let."""
@@ -117,12 +116,20 @@ class DemoScreen:
         if self._in_head_start():
             share = round(100 * self.node.market.head_start_share)
             self._say(f"Head start: the first {share} % of the recording at full speed, so that the page has a past.")
+        else:
+            self._head_start_over()
         if self._drawn:
             self._live = Live(console=self._console, auto_refresh=False, transient=True)
             self._live.start()
 
+    def _head_start_over(self) -> None:
+        self._live_said = True
+        walked_ms = walked(self.node)[1]
+        if walked_ms < self.node.played.last_close_ms:
+            self._say(f"From {minute(walked_ms or self.node.played.first_open_ms)} on: {self._pace()}.")
+
     def _say(self, text: str, *, style: str = "") -> None:
-        self._console.print(Text(text, style=style), soft_wrap=True)
+        self._console.print(Text(text, style=style), soft_wrap=not self._drawn)
 
     # ---- the state
 
@@ -135,7 +142,10 @@ class DemoScreen:
             self._say(self._line())
 
     def _line(self) -> str:
-        return "  ".join(f"{name} {value}" for name, value in self._facts().items())
+        facts = self._facts()
+        if facts["health"] == "stopping":
+            del facts["health"]  # It is being said already.
+        return ", ".join(f"{name} {value}" for name, value in facts.items())
 
     def _facts(self) -> dict[str, str]:
         node = self.node
@@ -200,6 +210,8 @@ class DemoScreen:
     def _in_head_start(self) -> bool:
         """A head start ends with the last candle that closes in its share of the recording."""
         node, walk = self.node, self.node.assembly.walk
+        if node.market.speed is None:
+            return False
         length_ms = node.played.last_close_ms - node.played.first_open_ms
         until_ms = node.played.first_open_ms + int(length_ms * node.market.head_start_share)
         return max(walk.market_ms, node.played.first_open_ms) + node.recording.timeframe.ms <= until_ms

@@ -113,7 +113,7 @@ def _votes(found: Signal, heads: Sequence[Head], settings: Settings) -> Table:
     from rich.text import Text
 
     caption = "● this head is one of those that agree" if found.agreeing else None
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, caption=caption, caption_justify="left")
+    table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False, caption=caption, caption_justify="left")
     for name, options in _COLUMNS.items():
         table.add_column(name, **options)
     by_name = {head.name: head for head in heads}
