@@ -25,8 +25,15 @@ def shift(x: Floats, bars: int) -> Floats:
     """`x` as it was `bars` bars ago; NaN where the array does not reach back."""
     if bars == 0:
         return x
-    out = np.full_like(x, np.nan)
+    out = _beginning_empty(x, bars)
     out[:, bars:] = x[:, :-bars]
+    return out
+
+
+def _beginning_empty(x: Floats, bars: int) -> Floats:
+    """An array like `x` with NaN in its first `bars` columns; the caller fills the others."""
+    out = np.empty_like(x)
+    out[:, :bars] = np.nan
     return out
 
 
@@ -40,7 +47,7 @@ def shift_mask(mask: Mask, bars: int) -> Mask:
 
 
 def _paired(x: Floats, bars: int, combine: Callable[..., Floats]) -> Floats:
-    out = np.full_like(x, np.nan)
+    out = _beginning_empty(x, bars)
     combine(x[:, bars:], x[:, :-bars], out=out[:, bars:])
     return out
 
@@ -129,7 +136,7 @@ def ema(x: Floats, alpha: float) -> Floats:
     keep = 1.0 - alpha
     block, size = x, 1
     while size < terms:
-        out = np.full_like(block, np.nan)
+        out = _beginning_empty(block, size)
         np.multiply(block[:, :-size], keep**size, out=out[:, size:])
         out[:, size:] += block[:, size:]
         block, size = out, size * 2
