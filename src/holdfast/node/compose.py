@@ -124,6 +124,7 @@ class Assembly:
         past = list(doors.journal.read())
         for stored in past:
             self._learn(stored)
+        self._check_symbols()
         versions = [stored.entry.body for stored in past if stored.entry.kind is EntryKind.SETTINGS]
         self._settings_versions, self._settings_body = len(versions), versions[-1] if versions else b""
         self.venue = PaperVenue(
@@ -144,6 +145,17 @@ class Assembly:
             on_notice=self._notice,
         )
         self._lay_walk(doors)
+
+    def _check_symbols(self) -> None:
+        """BadInput when the journal has traded symbols that are not among the candles: nobody could value them."""
+        known = set(self.ground.instruments)
+        strangers = set(self.ledger.open_positions) | {request.symbol for request in self.activity.requests.values()}
+        if strangers := strangers - known:
+            named = ", ".join(str(symbol) for symbol in sorted(strangers)[:3])
+            raise BadInput(
+                f"This data directory has traded {named}, which the candles given do not have.",
+                "It belongs to another recording: give that one, or another --data-dir.",
+            )
 
     def _lay_walk(self, doors: Doors) -> None:
         """The walk over what has been put together so far."""

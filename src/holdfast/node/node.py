@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 
 from holdfast.history.sqlite import SqliteHistory
@@ -174,7 +175,7 @@ class Node:
             at_full_speed_until_ms=recording.first_open_ms + int(length_ms * self.market.head_start_share),
         )
         self._tasks = [asyncio.create_task(self._play()), asyncio.create_task(self._measure_lag())]
-        return f"from {start_ms}"
+        return f"from {datetime.fromtimestamp(start_ms / 1000, UTC):%Y-%m-%d %H:%M} UTC"
 
     async def _play(self) -> None:
         try:

@@ -63,7 +63,10 @@ def calibrate(
     body = weights_as_toml("", weights, records)
     text = weights_as_toml(f"calibrated-{hashlib.sha256(body.encode()).hexdigest()[:8]}", weights, records)
     if out is not None:
-        out.write_text(text, encoding="utf-8")
+        try:
+            out.write_text(text, encoding="utf-8")
+        except OSError as error:
+            raise BadInput(f"{out} cannot be written: {error.strerror}.", "Choose another place for --out.") from error
     if as_json:
         say(msgspec.json.format(msgspec.json.encode(records), indent=2).decode())
     else:
