@@ -12,7 +12,7 @@ from holdfast.cli.project import demo_candles
 
 app = typer.Typer()
 
-HEAD_START_SHARE = 0.75
+HEAD_START_SHARE = 0.705
 
 
 @app.command()
@@ -28,7 +28,7 @@ def demo(
 ) -> None:
     """Watch holdfast trade a recorded market on paper: 42 symbols, 1h candles of 2021.
 
-    Three quarters are walked at full speed, the rest as if it were live; the page is at http://localhost:8000.
+    The first 70 % are walked at full speed, the rest as if it were live; the page is at http://localhost:8000.
     """
     played_at = read_speed(speed)
     candles = demo_candles()
