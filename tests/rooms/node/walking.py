@@ -225,7 +225,7 @@ class World:
             journal=FatedJournal(self.journal, fate),
             history=given.pop("history", None) or FatedHistory(self.history, fate),
             paper_store=FatedStore(self.venue, fate),
-            log=quiet(),
+            log=given.pop("log", None) or quiet(),
         )
         return assemble(recording, settings, doors, **given)
 
