@@ -91,7 +91,9 @@ class Desk:
                 fault = "CLIENT_ORDER_ID_ALREADY_EXISTS"
             named = {"orderID": str(order.number) if order else specifier, **fields}
             if fault or order is None:
-                raise self._modify_rejected("orderClientExtensionsModify", kind, fault or "", named, now_ms, written)
+                raise self._modify_rejected(
+                    "orderClientExtensionsModify", kind, fault or "", now_ms, fields=named, written=written
+                )
             order.asked = msgspec.structs.replace(
                 order.asked,
                 extensions=_merged(order.asked.extensions, own),
@@ -142,7 +144,9 @@ class Desk:
                 "tradeClientExtensionsModify": wanted,
             }
             if fault or trade is None:
-                raise self._modify_rejected("tradeClientExtensionsModify", kind, fault or "", named, now_ms, written)
+                raise self._modify_rejected(
+                    "tradeClientExtensionsModify", kind, fault or "", now_ms, fields=named, written=written
+                )
             trade.extensions = _merged(trade.extensions, wanted)
             return 200, self._answer(
                 written, tradeClientExtensionsModifyTransaction=self.account.log.write(kind, now_ms, **named)
@@ -248,7 +252,7 @@ class Desk:
         return self._refusal(fault, written, **{f"{name}Transaction": transaction})
 
     def _modify_rejected(
-        self, name: str, kind: str, fault: str, fields: Json, now_ms: int, written: Written
+        self, name: str, kind: str, fault: str, now_ms: int, *, fields: Json, written: Written
     ) -> Refusal:  # fmt: skip
         transaction = self.account.log.write(f"{kind}_REJECT", now_ms, **fields, rejectReason=fault)
         return self._refusal(fault, written, **{f"{name}RejectTransaction": transaction})

@@ -62,10 +62,10 @@ class OandaTwin:
     async def start(self, host: str = "127.0.0.1", port: int = 0) -> str:
         """Listens (on a free port for 0), plays the market, and returns the base address of REST and streams."""
         app = web.Application(middlewares=[self._guard])
-        for method, path, handler in ROUTES:
-            app.router.add_route(method, path, self._serve(handler))
         app.router.add_get("/v3/accounts/{account}/pricing/stream", self._stream_prices)
         app.router.add_get("/v3/accounts/{account}/transactions/stream", self._stream_transactions)
+        for method, path, handler in ROUTES:
+            app.router.add_route(method, path, self._serve(handler))
         self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1, handler_cancellation=True)
         await self._runner.setup()
         site = web.TCPSite(self._runner, host, port)
