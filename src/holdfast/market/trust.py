@@ -11,7 +11,7 @@ from enum import IntEnum
 import numpy as np
 from numpy.typing import NDArray
 
-from holdfast.market.calendar import closed_between
+from holdfast.market.calendar import PLAIN, Calendar
 from holdfast.model.candle import Times
 from holdfast.model.symbol import Symbol
 
@@ -35,17 +35,20 @@ class Trust(IntEnum):
 class Continuity:
     """Knows for each symbol when its market is open and how long it may be silent in open hours."""
 
-    def __init__(self, symbols: Sequence[Symbol], sparse: Collection[str]) -> None:
+    def __init__(self, symbols: Sequence[Symbol], sparse: Collection[str], calendar: Calendar = PLAIN) -> None:
         self.sparse: NDArray[np.bool_] = np.array([symbol.venue in sparse for symbol in symbols], dtype=bool)
-        self._markets = sorted({symbol.market for symbol in symbols})
-        self._market = np.array([self._markets.index(symbol.market) for symbol in symbols], dtype=np.int64)
+        places = [(symbol.venue, symbol.market) for symbol in symbols]
+        self._markets = sorted(set(places))
+        numbers = {place: number for number, place in enumerate(self._markets)}
+        self._market = np.array([numbers[place] for place in places], dtype=np.int64)
+        self._calendar = calendar
 
     def open_ms(self, symbol: NDArray[np.intp], start_ms: Times, end_ms: Times) -> Times:
         """How much of [start, end) the symbol's market was open, element by element."""
         span = end_ms - start_ms
-        for index, market in enumerate(self._markets):
+        for index, (venue, market) in enumerate(self._markets):
             of_market = self._market[symbol] == index
-            span[of_market] -= closed_between(market, start_ms[of_market], end_ms[of_market])
+            span[of_market] -= self._calendar.closed_between(market, start_ms[of_market], end_ms[of_market], venue)
         return span
 
     def gaps(

@@ -283,16 +283,6 @@ def test_a_real_market_gives_the_same_book_candle_by_candle_and_a_day_at_once(
     assert whole.accepted == candles
     for span in spans:
         book = play(recording, span.ms, frames)
-        end_of_day = -(-last_ms // D1.ms) * D1.ms
-        book.ingest(
-            replace(
-                next(recording.blocks(None, MINUTE))[1],
-                symbol_index=np.empty(0, np.int32),
-                open_time_ms=np.empty(0, np.int64),
-                values=np.empty((0, 5)),
-            ),
-            now_ms=end_of_day,
-        )
         assert book.status(last_ms) == whole_rows
         for frame in frames:
             ours, theirs = book.window(frame, 200), whole.window(frame, 200)
