@@ -99,7 +99,7 @@ class Conditional(msgspec.Struct, frozen=True, rename="camel"):
     order_type: str = ""
     side: str = ""
     quantity: Decimal = _ZERO
-    actual_qty: Decimal | str = _ZERO
+    actual_qty: str = ""  # empty until it was triggered
     actual_order_id: str = ""
     create_time: int = 0
     update_time: int = 0
@@ -211,13 +211,12 @@ def state_of(status: str, odd: Odd) -> OrderState:
 
 
 def report_of_conditional(order: Conditional, odd: Odd) -> OrderReport:
-    filled = order.actual_qty if isinstance(order.actual_qty, Decimal) else Decimal(order.actual_qty or 0)
     return conditional_report(
         order.client_algo_id,
         str(order.algo_id),
         order.algo_status or "NEW",
         size=order.quantity,
-        filled=filled,
+        filled=Decimal(order.actual_qty or 0),
         time_ms=order.update_time or order.create_time,
         odd=odd,
     )

@@ -98,7 +98,7 @@ class _Conditional(
     algo_id: int
     status: str
     size: Decimal = _ZERO
-    filled: Decimal | str = _ZERO
+    filled: str = ""  # empty until it was triggered
     reason: str | None = None
 
 
@@ -210,7 +210,7 @@ def _of_execution(said: _Execution, odd: Counter[str]) -> list[Told]:
 def _of_conditional(said: _Conditional, time_ms: int, odd: Odd) -> list[Told]:
     if said.status in _SILENT:
         return []
-    filled = said.filled if isinstance(said.filled, Decimal) else Decimal(said.filled or 0)
+    filled = Decimal(said.filled or 0)
     if said.status == FINISHED and filled == 0:
         # It was triggered, and what came of it ended without a trade: that order's own report says how.
         return []

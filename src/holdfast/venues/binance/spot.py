@@ -174,7 +174,7 @@ class BinanceSpot(BinanceExchange):
         paid = sum((fill.commission for fill in entry.fills if fill.commission_asset == base), Decimal(0))
         held = entry.executed_qty - paid if request.side == "buy" else entry.executed_qty
         rules = self.rules.get(request.symbol)
-        return held if rules is None else held - held % rules.size_step
+        return held if rules is None else held // rules.size_step * rules.size_step
 
     def _klines_weight(self, limit: int) -> int:
         return 2
