@@ -6,13 +6,14 @@ the four decimals in which it is written, so that the balance is the sum of what
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from decimal import Decimal
 
 from holdfast.model.errors import Refused
 from holdfast.sim.exchange.book import Book
 from holdfast.sim.exchange.engine import Exchange
+from holdfast.sim.exchange.instrument import Instrument
 from holdfast.sim.twins.oanda.instruments import Tradable, home_factor
 from holdfast.sim.twins.oanda.log import TransactionLog
 from holdfast.sim.twins.oanda.records import ZERO, OrderRecord, TradeRecord
@@ -31,13 +32,14 @@ class Account:
     user_id: int
     created_ms: int
     exchange: Exchange
-    tradables: Mapping[str, Tradable]
+    tradables: dict[str, Tradable]
     log: TransactionLog
     balance: Decimal = ZERO
     alias: str = "Primary"
     orders: dict[int, OrderRecord] = field(default_factory=dict)
     trades: dict[int, TradeRecord] = field(default_factory=dict)
     profit: dict[tuple[str, str], Decimal] = field(default_factory=dict)
+    _filters: dict[str, Instrument] = field(default_factory=dict)
 
     # ---- prices
 
@@ -55,6 +57,13 @@ class Account:
         if found is None:
             raise Refused(f"No price says what {self.tradables[name].quote} is worth in {self.home}.")
         return found
+
+    def follow_filters(self) -> None:
+        """Takes over the filters that have changed at the exchange since."""
+        for name, book in self.exchange.books.items():
+            if self._filters.get(name) is not book.instrument:
+                self._filters[name] = book.instrument
+                self.tradables[name] = self.tradables[name].with_filters(book.instrument)
 
     # ---- orders and trades
 
@@ -220,9 +229,3 @@ class Account:
 
     def _home_price(self, name: str) -> Decimal:
         return (self.mid(name) or ZERO) * self.factor(name)
-
-
-def known_names(account: Account, names: Iterable[str]) -> list[Tradable]:
-    """The named instruments, in the account's order."""
-    wanted = set(names)
-    return [tradable for name, tradable in account.tradables.items() if name in wanted]

@@ -9,7 +9,7 @@ import msgspec
 from holdfast.model.order import Side
 from holdfast.sim.exchange.book import Book
 from holdfast.sim.exchange.events import Event, EventKind
-from holdfast.sim.exchange.instrument import Reason, Trading
+from holdfast.sim.exchange.instrument import Reason, Rejected, Trading
 from holdfast.sim.exchange.order import Lasting, LotChange, Order, Trade
 from holdfast.sim.twins.oanda.account import Account
 from holdfast.sim.twins.oanda.checks import Planned, fault_at_fill
@@ -77,7 +77,12 @@ class Execution:
         if at_once and (fault := fault_at_fill(account, order, account.book(name), Planned())):
             self.cancel(order, now_ms, fault)
             return
-        placed = account.exchange.place(account.id, spec, time_ms=now_ms)
+        try:
+            placed = account.exchange.place(account.id, spec, time_ms=now_ms)
+        except Rejected:
+            # All that v20 judges was judged before: the filters have changed under the order.
+            self.cancel(order, now_ms, "INTERNAL_SERVER_ERROR")
+            return
         order.engine_id = placed.id
         self._by_engine_id[placed.id] = order
         self.settle(now_ms)
@@ -86,9 +91,7 @@ class Execution:
         """Ends a pending order. Returns the transaction."""
         if order.engine_id is not None:
             self._by_engine_id.pop(order.engine_id, None)
-            found = self.account.exchange.order(self.account.id, order.engine_id)
-            if found is not None and not found.state.final:
-                self.account.exchange.cancel(self.account.id, order.engine_id, time_ms=now_ms, cause=reason)
+            self._withdraw(order.instrument, order.engine_id, now_ms)
         order.state, order.ended_ms, order.replaced_by = "CANCELLED", now_ms, replaced_by
         transaction = self.account.log.write(
             "ORDER_CANCEL",
@@ -100,6 +103,17 @@ class Execution:
         )
         order.ended_by = int(transaction["id"])
         return transaction
+
+    def _withdraw(self, name: str, engine_id: int, now_ms: int) -> None:
+        """Takes an order back from the exchange; v20 lets a client do that in a halt as well."""
+        if self.account.exchange.orders[engine_id].state.final:
+            return
+        book = self.account.book(name)
+        before = book.trading
+        if before is Trading.HALTED:
+            book.trading = Trading.CANCEL_ONLY
+        self.account.exchange.cancel(self.account.id, engine_id, time_ms=now_ms)
+        book.trading = before
 
     # ---- prices in
 

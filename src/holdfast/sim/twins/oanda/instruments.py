@@ -8,6 +8,7 @@ from decimal import Decimal
 
 import msgspec
 
+from holdfast.sim.exchange.instrument import Instrument
 from holdfast.sim.twins.oanda.wire import Json
 
 _METALS = frozenset({"XAU", "XAG", "XPT", "XPD"})
@@ -22,6 +23,7 @@ class Tradable(msgspec.Struct, frozen=True):
     name: str
     digits: int
     unit_digits: int
+    min_units: Decimal
     max_units: Decimal
     margin_rate: Decimal
     available: bool = True
@@ -42,6 +44,31 @@ class Tradable(msgspec.Struct, frozen=True):
     def unit_step(self) -> Decimal:
         return Decimal(1).scaleb(-self.unit_digits)
 
+    def to_exchange(self) -> Instrument:
+        """The exchange's form of it."""
+        return Instrument(
+            name=self.name,
+            base=self.base,
+            quote=self.quote,
+            price_tick=self.tick,
+            size_step=self.unit_step,
+            min_size=self.min_units,
+            max_size=self.max_units,
+            margined=True,
+            fifo_lots=True,
+            trigger_on_touch=True,
+        )
+
+    def with_filters(self, of: Instrument) -> Tradable:
+        """This instrument with the filters that the exchange has now."""
+        return msgspec.structs.replace(
+            self,
+            digits=max(-int(of.price_tick.normalize().as_tuple().exponent), 0),
+            unit_digits=max(-int(of.size_step.normalize().as_tuple().exponent), 0),
+            min_units=of.min_size,
+            max_units=of.max_size,
+        )
+
     def price_text(self, price: Decimal) -> str:
         """A price with all the instrument's digits."""
         return format(price.quantize(self.tick), "f")
@@ -55,7 +82,7 @@ class Tradable(msgspec.Struct, frozen=True):
             "pipLocation": 1 - _usual_digits(self.base, self.quote),
             "displayPrecision": self.digits,
             "tradeUnitsPrecision": self.unit_digits,
-            "minimumTradeSize": self.unit_step,
+            "minimumTradeSize": self.min_units,
             "maximumTrailingStopDistance": self.price_text(10_000 * self.tick * 10),
             "minimumTrailingStopDistance": self.price_text(50 * self.tick),
             "maximumPositionSize": "0",
@@ -76,6 +103,7 @@ def list_tradables(digits_of: Mapping[str, int], home: str) -> dict[str, Tradabl
             name=name,
             digits=max(digits, _usual_digits(base, quote)),
             unit_digits=2 if base in _CRYPTO else 0,
+            min_units=Decimal("0.01") if base in _CRYPTO else Decimal(1),
             max_units=Decimal(1_000 if base in _CRYPTO else 100_000_000),
             margin_rate=Decimal("0.5") if base in _CRYPTO else Decimal("0.02"),
             available=known,

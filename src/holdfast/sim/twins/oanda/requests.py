@@ -218,6 +218,8 @@ def _fault_of_units(asked: Asked, tradable: Tradable) -> str | None:
         return "UNITS_INVALID"
     if asked.units % tradable.unit_step:
         return "UNITS_PRECISION_EXCEEDED"
+    if abs(asked.units) < tradable.min_units:
+        return "UNITS_MIMIMUM_NOT_MET"
     return "UNITS_LIMIT_EXCEEDED" if abs(asked.units) > tradable.max_units else None
 
 

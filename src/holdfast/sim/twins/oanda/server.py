@@ -8,18 +8,23 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
+from collections.abc import Sequence
 from contextlib import suppress
 from decimal import Decimal
+from pathlib import Path
 
 from aiohttp import web
 
 from holdfast.ports.clock import Clock
+from holdfast.sim.twins.control import Control
 from holdfast.sim.twins.faults import Fault, Faults
 from holdfast.sim.twins.oanda.routes import ROUTES, Handler
 from holdfast.sim.twins.oanda.session import Session, open_session
 from holdfast.sim.twins.oanda.streams import Line, Prices, Transactions
 from holdfast.sim.twins.oanda.wire import Json, Refusal, encode
-from holdfast.world.recording import Recording
+from holdfast.world.clock import RecordedClock, SystemClock
+from holdfast.world.port import listen
+from holdfast.world.recording import Recording, merge_recordings, read_recording
 
 REQUESTS_PER_S = 120
 _IDLE_S = 1.0
@@ -55,28 +60,33 @@ class OandaTwin:
         self._arrivals: deque[float] = deque()
         self._runner: web.AppRunner | None = None
         self._player: asyncio.Task[None] | None = None
-        self.url = ""
+        self.host, self.port = "", 0
+        self.control = Control(self.faults, clock, {"fx": self.session.account.exchange})
+
+    @property
+    def url(self) -> str:
+        """What replaces https://api-fxpractice.oanda.com and https://stream-fxpractice.oanda.com."""
+        return f"http://{self.host}:{self.port}"
 
     # ---- life
 
-    async def start(self, host: str = "127.0.0.1", port: int = 0) -> str:
-        """Listens (on a free port for 0), plays the market, and returns the base address of REST and streams."""
+    async def start(self, host: str = "127.0.0.1", port: int = 0) -> None:
+        """Listens (port 0: any free one) and begins to play. Raises BadInput when the port is taken."""
         app = web.Application(middlewares=[self._guard])
         app.router.add_get("/v3/accounts/{account}/pricing/stream", self._stream_prices)
         app.router.add_get("/v3/accounts/{account}/transactions/stream", self._stream_transactions)
         for method, path, handler in ROUTES:
             app.router.add_route(method, path, self._serve(handler))
+        listening = listen(host, port)
+        self.host, self.port = host, listening.getsockname()[1]
         self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1, handler_cancellation=True)
         await self._runner.setup()
-        site = web.TCPSite(self._runner, host, port)
-        await site.start()
-        bound = self._runner.addresses[0]
-        self.url = f"http://{bound[0]}:{bound[1]}"
+        await web.SockSite(self._runner, listening).start()
         self._player = asyncio.create_task(self._play())
-        return self.url
 
     async def stop(self) -> None:
         """Closes every connection and stops the market."""
+        await self.control.stop()
         if self._player is not None:
             self._player.cancel()
             with suppress(asyncio.CancelledError):
@@ -163,7 +173,7 @@ class OandaTwin:
 
     async def _stream_prices(self, request: web.Request) -> web.StreamResponse:
         names = [tradable.name for tradable in self.session.named(request.query.get("instruments", ""))]
-        prices = Prices(self.session.execution, names, self.session.now_ms)
+        prices = Prices(self.session.execution, names, self.session.now_ms, self.session.play)
         if request.query.get("snapshot", "true").lower() == "false":
             prices.note_present()
         return await self._stream(request, prices)
@@ -184,3 +194,33 @@ class OandaTwin:
 
 def _wants_unix(request: web.Request) -> bool:
     return request.headers.get("Accept-Datetime-Format", "RFC3339").upper() == "UNIX"
+
+
+async def run_twin(
+    recordings: Sequence[Path],
+    *,
+    host: str = "127.0.0.1",
+    port: int = 0,
+    control_port: int = 0,
+    speed: float = 1.0,
+    token: str = "twin-token",
+    started: asyncio.Future[OandaTwin] | None = None,
+) -> None:
+    """Plays recorded files of one timeframe until cancelled. `started` is told the twin once it listens. At a speed
+    other than 1 the twin's clock runs that much faster from now on."""
+    clock: SystemClock | RecordedClock = SystemClock()
+    if speed != 1.0:
+        clock = RecordedClock(clock.now_ms(), speed=speed)
+    twin = OandaTwin(merge_recordings([read_recording(path) for path in recordings]), clock, token=token)
+    await twin.start(host, port)
+    await twin.control.start(host, control_port)
+    try:
+        if started is not None:
+            started.set_result(twin)
+        while True:
+            if isinstance(clock, RecordedClock):
+                await clock.pace_to(clock.now_ms() + max(round(10 * speed), 1))
+            else:
+                await clock.wait_s(3600)
+    finally:
+        await twin.stop()

@@ -10,7 +10,6 @@ from aiohttp import web
 from holdfast.model.errors import BadInput
 from holdfast.ports.clock import Clock
 from holdfast.sim.exchange.engine import Exchange
-from holdfast.sim.exchange.instrument import Instrument
 from holdfast.sim.twins.faults import Fault, Faults
 from holdfast.sim.twins.market import MarketSource
 from holdfast.sim.twins.oanda.account import Account
@@ -53,6 +52,7 @@ class Session:
 
     def play(self) -> None:
         """Brings the market up to the clock. Prices of hours in which the market is closed are nobody's."""
+        self.account.follow_filters()
         for tick in self.source.advance(self.clock.now_ms()):
             if is_open(tick.time_ms):
                 self.execution.on_quote(tick.symbol, tick.bid, tick.ask, now_ms=tick.time_ms)
@@ -82,7 +82,7 @@ def open_session(
     now_ms = clock.now_ms()
     source = MarketSource(recording, now_ms, update_ms=update_ms, align_ms=_WEEK_MS)
     tradables = list_tradables({name: tape.price_digits for name, tape in source.tapes.items()}, home)
-    exchange = Exchange((_instrument(tradable) for tradable in tradables.values()), refuse_immediate_trigger=False)
+    exchange = Exchange((tradable.to_exchange() for tradable in tradables.values()), refuse_immediate_trigger=False)
     exchange.open_account(account_id, {tradable.quote: _AMPLE for tradable in tradables.values()})
     log = TransactionLog(account_id, user_id=int(account_id.split("-")[2]))
     account = Account(
@@ -101,18 +101,3 @@ def open_session(
     for tick in source.now_ticks():
         execution.on_quote(tick.symbol, tick.bid, tick.ask, now_ms=tick.time_ms)
     return session
-
-
-def _instrument(tradable: Tradable) -> Instrument:
-    return Instrument(
-        name=tradable.name,
-        base=tradable.base,
-        quote=tradable.quote,
-        price_tick=tradable.tick,
-        size_step=tradable.unit_step,
-        min_size=tradable.unit_step,
-        max_size=tradable.max_units * 1000,
-        margined=True,
-        fifo_lots=True,
-        trigger_on_touch=True,
-    )

@@ -56,10 +56,13 @@ class Line:
 class Prices:
     """Sends the latest price of each instrument once in a window, if it is another one than before."""
 
-    def __init__(self, execution: Execution, names: Sequence[str], now_ms: Callable[[], int]) -> None:
+    def __init__(
+        self, execution: Execution, names: Sequence[str], now_ms: Callable[[], int], play: Callable[[], None]
+    ) -> None:
         self._execution = execution
         self._names = names
         self._now_ms = now_ms
+        self._play = play
         self._told: dict[str, tuple[object, ...]] = {}
 
     def note_present(self) -> None:
@@ -70,6 +73,7 @@ class Prices:
     async def run(self, line: Line, clock: Clock) -> None:
         due_ms = self._now_ms()
         while not line.cut():
+            self._play()
             for name in self._names:
                 seen = self._seen(name)
                 if seen[0] is not None and self._told.get(name) != seen:
