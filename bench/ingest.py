@@ -216,7 +216,7 @@ def _market(name: str) -> dict[str, object]:
 
 def main() -> None:
     asked = arguments(__doc__ or "").parse_args()
-    report = Report("ingest", asked.json)
+    report = Report("ingest", asked)
     minutes, repeats = (1, 1) if asked.quick else (12, 5)
     frames = minutes * FRAMES_A_MINUTE
     ours, theirs = multiprocessing.get_context("spawn").Pipe()
