@@ -184,7 +184,7 @@ def test_a_protected_limit_entry_on_spot_is_one_request() -> None:
             "workingTimeInForce": "GTC",
             "workingClientOrderId": "hfentry",
             "pendingSide": "SELL",
-            "pendingQuantity": "0.5",
+            "pendingQuantity": "0.499",
             "pendingAboveType": "LIMIT_MAKER",
             "pendingAbovePrice": "120.00",
             "pendingAboveClientOrderId": "hftarget",
@@ -192,7 +192,7 @@ def test_a_protected_limit_entry_on_spot_is_one_request() -> None:
             "pendingBelowStopPrice": "90.00",
             "pendingBelowClientOrderId": "hfstop",
         }
-        assert s.wire.asked[0].orders == 3
+        assert s.wire.asked[-1].orders == 3
         told = s.spot.private_events()
         await anext(told)
         assert [(await anext(told)).client_order_id for _ in range(2)] == ["hftarget", "hfstop"]  # type: ignore[union-attr]

@@ -8,7 +8,6 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager
 from decimal import Decimal
 from typing import ClassVar
 
@@ -28,7 +27,7 @@ from holdfast.ports.venue import GuaranteeTier
 from holdfast.venues.binance import decode, filters
 from holdfast.venues.binance.errors import NO_SUCH_ORDER, UNKNOWN_ORDER_SENT, RefusedByBinance
 from holdfast.venues.binance.ledger import MINUTE_MS, Ledger
-from holdfast.venues.binance.private import Inbox, PrivateFeed
+from holdfast.venues.binance.private import End, Inbox, PrivateFeed
 from holdfast.venues.binance.session import Credentials, Params, Session
 
 NO_SUCH_SYMBOL = -1121
@@ -161,7 +160,8 @@ class BinanceExchange(ABC):
     # ---- what differs
 
     @abstractmethod
-    def _open_private(self, inbox: Inbox) -> AbstractAsyncContextManager[None]: ...
+    async def _open_private(self, inbox: Inbox) -> End:
+        """Lets private frames arrive in the inbox; what it returns ends that."""
 
     # ---- shared steps
 

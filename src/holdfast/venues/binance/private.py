@@ -7,8 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator, Callable
-from contextlib import AbstractAsyncContextManager
+from collections.abc import AsyncIterator, Awaitable, Callable
 
 from holdfast.model.errors import HoldfastError, Retryable, Unknown
 from holdfast.ports.clock import Clock
@@ -69,11 +68,13 @@ class Inbox:
         return self._frames.popleft()
 
 
-OpenStream = Callable[[Inbox], AbstractAsyncContextManager[None]]
+End = Callable[[], Awaitable[None]]
+OpenStream = Callable[[Inbox], Awaitable[End]]
 
 
 class PrivateFeed:
-    """`open_stream(inbox)` is a context in which frames arrive; its errors are waited out, but for hopeless ones."""
+    """`open_stream(inbox)` lets frames arrive and returns what ends that; its errors are waited out, but for hopeless
+    ones."""
 
     def __init__(self, open_stream: OpenStream, ledger: Ledger, clock: Clock, odd: Odd) -> None:
         self._open_stream = open_stream
@@ -102,11 +103,14 @@ class PrivateFeed:
         while not self._closed:
             inbox = self._inbox = Inbox(self._wake)
             try:
-                async with self._open_stream(inbox):
+                end = await self._open_stream(inbox)
+                try:
                     wait_s = FIRST_WAIT_S
                     yield StreamNote(StreamState.CONNECTED)
                     async for event in self._read(inbox):
                         yield event
+                finally:
+                    await end()
                 lost = inbox.ended or "ended"
             except RefusedByBinance as error:
                 if error.code in _HOPELESS:

@@ -25,8 +25,9 @@ def list_path(protection: tuple[OrderRequest, ...]) -> str:
     return "/api/v3/orderList/otoco" if len(protection) == 2 else "/api/v3/orderList/oto"
 
 
-def entry_with_protection(request: OrderRequest, rules: SymbolRules | None) -> Fields:
-    """OTOCO or OTO: the entry works, the protection is pending. Refused for an entry that is no limit order."""
+def entry_with_protection(request: OrderRequest, held: Decimal, rules: SymbolRules | None) -> Fields:
+    """OTOCO or OTO: the entry works, the protection is pending, over the `held` size that the entry will leave. Refused
+    for an entry that is no limit order."""
     if request.type is not OrderType.LIMIT or request.price is None:
         raise Refused(f"On Binance spot a {request.type} entry cannot carry its protection in one request.")
     fields: Fields = [
@@ -38,7 +39,7 @@ def entry_with_protection(request: OrderRequest, rules: SymbolRules | None) -> F
         ("workingTimeInForce", "GTC"),
         ("workingClientOrderId", request.client_order_id),
         ("pendingSide", request.protection[0].side.upper()),
-        ("pendingQuantity", request.size),
+        ("pendingQuantity", held),
     ]
     if len(request.protection) == 2:
         return fields + _both_legs(request.protection, rules, prefix="pending")

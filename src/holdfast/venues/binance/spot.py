@@ -5,14 +5,13 @@ Spot has no positions but balances, no reduce-only and no timer that cancels by 
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 
 import msgspec
 
 from holdfast.model.errors import HoldfastError, Refused, Unknown
-from holdfast.model.order import OrderReport, OrderRequest, OrderState, OrderType
+from holdfast.model.order import OrderReport, OrderRequest, OrderState, OrderType, Side
 from holdfast.model.symbol import Symbol
 from holdfast.ports.exchange import Capabilities, Stamp
 from holdfast.ports.transport import Priority
@@ -20,7 +19,7 @@ from holdfast.venues.binance import decode, protection
 from holdfast.venues.binance.endpoints import SPOT_LIVE, SpotEndpoints
 from holdfast.venues.binance.errors import error_of_code
 from holdfast.venues.binance.exchange import BinanceExchange, Doors, Paths, entering
-from holdfast.venues.binance.private import Inbox
+from holdfast.venues.binance.private import End, Inbox
 from holdfast.venues.binance.session import READ_WINDOW_MS, Credentials, Params, written
 from holdfast.venues.binance.signing import Value, signed_message
 from holdfast.venues.binance.streams import SPOT_STREAMS_PER_CONNECTION
@@ -128,7 +127,10 @@ class BinanceSpot(BinanceExchange):
         return order
 
     async def _place_list(self, request: OrderRequest, stamp: Stamp) -> OrderReport:
-        fields = protection.entry_with_protection(request, self.rules.get(request.symbol))
+        # A buy may be charged in what it bought, and protection of more than is there would be refused when it is due.
+        fee = request.size * max(self._fees) if request.side is Side.BUY else Decimal(0)
+        held = await self._in_steps(request.symbol, request.size - fee)
+        fields = protection.entry_with_protection(request, held, self.rules.get(request.symbol))
         path = protection.list_path(request.protection)
         orders = 1 + len(request.protection)
         body = await self._session.signed("POST", path, fields, stamp=stamp, orders=orders, priority=Priority.ENTRY)
@@ -172,15 +174,19 @@ class BinanceSpot(BinanceExchange):
         """What is left of the bought size after a commission in the same currency, in whole steps."""
         base, _ = await self._read_assets(request.symbol.name)
         paid = sum((fill.commission for fill in entry.fills if fill.commission_asset == base), Decimal(0))
-        held = entry.executed_qty - paid if request.side == "buy" else entry.executed_qty
-        rules = self.rules.get(request.symbol)
-        return held if rules is None else held // rules.size_step * rules.size_step
+        held = entry.executed_qty - paid if request.side is Side.BUY else entry.executed_qty
+        return await self._in_steps(request.symbol, held)
+
+    async def _in_steps(self, symbol: Symbol, size: Decimal) -> Decimal:
+        if symbol not in self.rules:
+            await self.read_instruments()
+        rules = self.rules.get(symbol)
+        return size if rules is None else size // rules.size_step * rules.size_step
 
     def _klines_weight(self, limit: int) -> int:
         return 2
 
-    @asynccontextmanager
-    async def _open_private(self, inbox: Inbox) -> AsyncIterator[None]:
+    async def _open_private(self, inbox: Inbox) -> End:
         credentials = self._session.credentials
         stream = await self._doors.frames.connect(self._endpoints.private, inbox)
         try:
@@ -199,9 +205,10 @@ class BinanceSpot(BinanceExchange):
             if answer.status != 200:
                 error = answer.error or _ApiError()
                 raise error_of_code(error.code, error.msg, answer.status, writing=False)
-            yield
-        finally:
+        except HoldfastError:
             await stream.close()
+            raise
+        return stream.close
 
 
 def not_protected(leg: OrderRequest, error: HoldfastError, time_ms: int) -> OrderReport:

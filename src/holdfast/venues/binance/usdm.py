@@ -6,8 +6,8 @@ One-way positions only: with hedge mode a position has two sides, which no reque
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager, suppress
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from decimal import Decimal
 
 from holdfast.model.errors import HoldfastError, Retryable, Unknown
@@ -19,7 +19,7 @@ from holdfast.venues.binance import decode, protection
 from holdfast.venues.binance.endpoints import USDM_LIVE, UsdmEndpoints
 from holdfast.venues.binance.errors import LISTEN_KEY_UNKNOWN, RefusedByBinance
 from holdfast.venues.binance.exchange import BinanceExchange, Doors, Paths, entering, raise_unless_absent
-from holdfast.venues.binance.private import Inbox
+from holdfast.venues.binance.private import End, Inbox
 from holdfast.venues.binance.session import Credentials, Params, written
 from holdfast.venues.binance.spot import not_protected
 from holdfast.venues.binance.streams import USDM_STREAMS_PER_CONNECTION
@@ -184,19 +184,19 @@ class BinanceUsdm(BinanceExchange):
                 return weight
         return 10
 
-    @asynccontextmanager
-    async def _open_private(self, inbox: Inbox) -> AsyncIterator[None]:
+    async def _open_private(self, inbox: Inbox) -> End:
         """A listen key is one for the account: asking again gives the same one, and makes it live longer."""
         key = decode.read_listen_key(await self._session.keyed("POST", "/fapi/v1/listenKey")).listen_key
         stream = await self._doors.frames.connect(f"{self._endpoints.private}/ws/{key}", inbox)
         keeper = asyncio.get_running_loop().create_task(self._keep_alive(inbox))
-        try:
-            yield
-        finally:
+
+        async def end() -> None:
             keeper.cancel()
             with suppress(asyncio.CancelledError):
                 await keeper
             await stream.close()
+
+        return end
 
     async def _keep_alive(self, inbox: Inbox) -> None:
         wait_s = KEEP_ALIVE_S
