@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import json
 
-from walking import Fate, FatedHistory, World, long_blocks, made_up, quiet, set_up, single_bars, walk, walked
+from walking import Fate, FatedHistory, World, late_bars, long_blocks, made_up, quiet, set_up, walk, walked
 
 from holdfast.model.errors import Retryable
 from holdfast.node.recorder import HISTORY_AWAY
@@ -34,7 +34,7 @@ def test_a_history_that_is_away_changes_nothing_in_the_journal_and_gets_everythi
     history = AwayHistory(world, goes=205, comes=225)
     assembly = world.start(recording, HOURLY, history=history)
     waiting, told = [], []
-    for end_ms, block in single_bars(recording, HOURLY):
+    for end_ms, block in late_bars(recording, HOURLY):
         assembly.walk.take(block, end_ms)
         waiting.append(history.rows_waiting)
         told.append(HISTORY_AWAY in assembly.measures.problems)
@@ -52,7 +52,7 @@ def test_the_log_says_once_that_the_history_went_away() -> None:
     world, stream = World(), io.StringIO()
     history = AwayHistory(world, goes=205, comes=225)
     assembly = world.start(recording, HOURLY, history=history, log=quiet(stream))
-    walk(assembly, single_bars(recording, HOURLY))
+    walk(assembly, late_bars(recording, HOURLY))
     lines = [json.loads(line) for line in stream.getvalue().splitlines()]
     away = [line for line in lines if line["event"] == "history.away"]
     assert len(away) == 1 and away[0]["waiting_rows"] > 0

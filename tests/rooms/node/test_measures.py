@@ -6,7 +6,7 @@ from collections import Counter
 
 import numpy as np
 import pytest
-from walking import World, long_blocks, made_up, set_up, single_bars, walk
+from walking import World, late_bars, long_blocks, made_up, set_up, walk
 
 from holdfast.execution.marks import decode_decision, decode_report
 from holdfast.model.entry import EntryKind
@@ -125,11 +125,11 @@ def test_a_restart_counts_only_what_it_did_itself() -> None:
     recording = made_up(bars=226)
     world = World()
     first = world.start(recording, HOURLY)
-    blocks = list(single_bars(recording, HOURLY))
-    walk(first, iter(blocks[:220]))
+    blocks = list(late_bars(recording, HOURLY))
+    walk(first, iter(blocks[:-6]))
     second = world.start(recording, HOURLY)
     assert second.measures.candles == second.measures.fills == second.measures.cycles == 0
-    walk(second, iter(blocks[220:]))
+    walk(second, iter(blocks[-6:]))
     assert (first.measures.cycles, second.measures.cycles) == (220, 6)
     assert first.measures.candles + second.measures.candles == len(recording)
     assert first.measures.fills + second.measures.fills == world.kinds()[EntryKind.FILL]
@@ -141,7 +141,7 @@ def test_the_newest_bar_is_shown_as_it_was_decided() -> None:
     world = World()
     assembly = world.start(recording, HOURLY)
     shown = set()
-    for end_ms, block in single_bars(recording, HOURLY):
+    for end_ms, block in late_bars(recording, HOURLY):
         assembly.walk.take(block, end_ms)
         if end_ms > recording.first_open_ms + 210 * recording.timeframe.ms:
             for symbol in recording.symbols:

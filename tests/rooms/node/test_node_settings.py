@@ -169,7 +169,7 @@ def laid_over(below: dict[str, Any], above: dict[str, Any]) -> dict[str, Any]:
 
 @cache
 def sample() -> Recording:
-    whole = made_up(("AAAUSDT", "AAA_USDT", "CCCUSDT"), bars=290, seed=3)  # two of one base currency
+    whole = made_up(("AAAUSDT", "AAA_USDT", "CCCUSDT"), bars=265, seed=3)  # two of one base currency
     hole = (whole.symbol_index == 0) & (whole.open_time_ms // whole.timeframe.ms % 97 == 5)
     return part_of(whole, ~hole)
 

@@ -121,6 +121,17 @@ def single_bars(recording: Recording, settings: Settings, after_ms: int | None =
     return recording.blocks(after_ms, recording.timeframe.ms)
 
 
+def late_bars(recording: Recording, settings: Settings, quiet_bars: int = 200) -> Blocks:
+    """Long blocks while nothing is decided yet, then single bars."""
+    quiet_ms = recording.first_open_ms + quiet_bars * recording.timeframe.ms
+    first = ((end_ms, block) for end_ms, block in long_blocks(recording, settings) if end_ms <= quiet_ms)
+    after_ms = None
+    for end_ms, block in first:
+        yield end_ms, block
+        after_ms = end_ms
+    yield from single_bars(recording, settings, after_ms)
+
+
 def cut_at(recording: Recording, ends_ms: Sequence[int]) -> Blocks:
     """Blocks that end at these times; what closes later is not in any."""
     closes = recording.open_time_ms + recording.timeframe.ms
