@@ -60,11 +60,11 @@ class Admission:
             np.add.at(self.counts, (symbol[bad], codes[bad]), 1)
         return self._sift(symbol, open_time_ms, values, codes)
 
-    def restart_times(self, symbol: Indices, open_time_ms: Times, values: Floats, *, now_ms: int) -> Times:
-        """When a series would begin anew if these candles were admitted now, ascending; nothing is counted."""
+    def restarts(self, symbol: Indices, open_time_ms: Times, values: Floats, *, now_ms: int) -> Rows:
+        """The candles with which a series would begin anew if these were admitted now; nothing is counted."""
         codes = find_row_defects(open_time_ms, values, frame=self._store.frame, now_ms=now_ms)
         fresh, _ = self._sift(symbol, open_time_ms, values, codes)
-        return np.unique(fresh.open_time_ms[self._begins_anew(fresh)])
+        return fresh.where(self._begins_anew(fresh))
 
     def _sift(
         self, symbol: Indices, open_time_ms: Times, values: Floats, codes: NDArray[np.int8] | None

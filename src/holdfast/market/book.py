@@ -90,6 +90,7 @@ class CandleBook:
         self._base = self._columns[base]
         self._admission = Admission(self._base)
         self._no_times: Times = np.empty((len(self.symbols), 0), dtype=np.int64)
+        self._complete_ms: Times = np.full(len(self.symbols), np.iinfo(np.int64).max, dtype=np.int64)
         self._seen_symbols: tuple[Symbol, ...] = self.symbols
         self._seen_map: Indices | None = None
 
@@ -120,11 +121,16 @@ class CandleBook:
         A redenomination empties its series, so the bars before it must have been used by then. Candles are judged here
         as `ingest` will judge them: one that will not enter must not hide, or feign, where a series begins anew.
         """
-        begin_ms = self._admission.restart_times(*self._own(block), now_ms=now_ms)
+        begin_ms = np.unique(self._admission.restarts(*self._own(block), now_ms=now_ms).open_time_ms)
         bounds = [0, *np.searchsorted(block.open_time_ms, begin_ms).tolist(), len(block)]
         ends = [*begin_ms.tolist(), now_ms]
         for start, stop, end_ms in zip(bounds[:-1], bounds[1:], ends, strict=True):
             yield block.part(start, stop), end_ms
+
+    def begins_anew(self, part: CandleBlock, *, now_ms: int) -> list[Symbol]:
+        """The symbols whose series begin anew, in another unit, when this part of a block is taken in."""
+        rows = self._admission.restarts(*self._own(part), now_ms=now_ms)
+        return [self.symbols[row] for row in np.unique(rows.symbol)]
 
     def ingest(self, block: CandleBlock, *, now_ms: int) -> Closed:
         """Takes in base candles, makes every longer bar whose period is over, and says what closed.
@@ -153,6 +159,11 @@ class CandleBook:
             part = block.part(start, end)
             last = min(now_ms, int(part.open_time_ms.max()) + self.base.ms) if end > start else now_ms
             self._take_in(part, now_ms if end == len(block) else last)
+
+    def wait_for(self, complete_ms: Times) -> None:
+        """Says how far each series is complete (S,), for the following ingests: no longer bar that ends later is made
+        before its candles are in. Who says nothing waits for nobody: then time alone closes a period."""
+        self._complete_ms = np.array(complete_ms, dtype=np.int64)
 
     def window(self, frame: Timeframe, bars: int) -> Window:
         """The newest `bars` closed bars of every symbol, without optional inputs. Valid until the next ingest."""
@@ -239,7 +250,8 @@ class CandleBook:
                 for columns in self._columns.values():
                     columns.restart(restarted)
             added = {self.base: self._base.append(rows.symbol, rows.open_time_ms, rows.values)}
-            horizon = np.maximum(self._base.newest_ms + self.base.ms, until_ms - self._grace_ms)
+            waited = np.minimum(until_ms - self._grace_ms, self._complete_ms)
+            horizon = np.maximum(self._base.newest_ms + self.base.ms, waited)
             newest = int(horizon.max(initial=0))
             for made in self._derivations:
                 added[made.longer.frame] = made.close_periods(horizon, newest, added[made.shorter.frame])
