@@ -5,8 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from msgspec import structs
 from oanda_market import MINUTE_MS, Trader, ms
 
 from holdfast.sim.exchange.instrument import Trading
@@ -149,6 +148,54 @@ def test_turning_a_position_needs_no_more_margin_than_the_new_one() -> None:
     trader.order("MARKET", 49_000)
     assert "orderFillTransaction" in trader.order("MARKET", -98_000)
     assert trader.order("MARKET", -2_000)["orderCancelTransaction"]["reason"] == "INSUFFICIENT_MARGIN"
+
+
+def test_an_account_that_cannot_carry_its_positions_is_closed_out() -> None:
+    trader = Trader({"EUR_USD": 1.0}, balance=1000)
+    trader.order("MARKET", 40_000, takeProfitOnFill={"price": "1.30000"})
+    trader.quote("EUR_USD", 0.985)
+    assert trader.units() == 40_000
+    trader.quote("EUR_USD", 0.984)
+    assert trader.units() == 0
+    assert trader.log()[-3:] == [
+        ("MARKET_ORDER", "MARGIN_CLOSEOUT"),
+        ("ORDER_FILL", "MARKET_ORDER_MARGIN_CLOSEOUT"),
+        ("ORDER_CANCEL", "LINKED_TRADE_CLOSED"),
+    ]
+    assert trader.account.balance == Decimal("360.0000")
+    trader.check_the_books()
+
+
+def test_a_halt_keeps_orders_waiting_and_lets_them_be_cancelled() -> None:
+    trader = Trader({"EUR_USD": 1.2})
+    number = trader.order("LIMIT", 10, price="1.10")["orderCreateTransaction"]["id"]
+    trader.order("LIMIT", 20, price="1.10")
+    trader.account.exchange.set_trading("EUR_USD", Trading.HALTED)
+    trader.quote("EUR_USD", 1.05)
+    assert trader.units() == 0
+    trader.desk.cancel_order(number, trader.now_ms, "2")
+    trader.account.exchange.set_trading("EUR_USD", Trading.OPEN)
+    trader.quote("EUR_USD", 1.05)
+    assert trader.units() == 20
+    trader.check_the_books()
+
+
+def test_changed_filters_hold_for_new_orders_and_leave_waiting_ones() -> None:
+    trader = Trader({"EUR_USD": 1.2})
+    trader.order("LIMIT", 15, price="1.12345")
+    coarse = structs.replace(
+        trader.account.book("EUR_USD").instrument,
+        price_tick=Decimal("0.001"),
+        size_step=Decimal(10),
+        min_size=Decimal(20),
+    )
+    trader.account.exchange.list_instrument(coarse)
+    trader.session.play()
+    assert trader.refused("LIMIT", 20, price="1.12345") == "PRICE_PRECISION_EXCEEDED"
+    assert trader.refused("LIMIT", 10, price="1.123") == "UNITS_MIMIMUM_NOT_MET"
+    trader.quote("EUR_USD", 1.12)
+    assert trader.units() == 15
+    trader.check_the_books()
 
 
 def test_an_order_takes_no_more_than_the_quote_gives() -> None:
@@ -312,44 +359,3 @@ def test_a_replacement_must_be_of_the_same_kind() -> None:
         trader.desk.replace_order(number, {"order": stop}, trader.now_ms, "2")
     assert refusal.value.body["errorCode"] == "REPLACING_ORDER_INVALID"
     assert [order.number for order in trader.account.pending()] == [int(number)]
-
-
-_STEPS = st.lists(
-    st.one_of(
-        st.tuples(st.just("quote"), st.integers(90, 110)),
-        st.tuples(st.just("market"), st.integers(-300, 300).filter(bool)),
-        st.tuples(st.just("protected"), st.integers(-300, 300).filter(bool)),
-        st.tuples(st.just("limit"), st.integers(-300, 300).filter(bool)),
-        st.tuples(st.just("stop"), st.integers(-300, 300).filter(bool)),
-        st.tuples(st.just("reduce"), st.integers(-300, 300).filter(bool)),
-        st.tuples(st.just("cancel"), st.integers(0, 5)),
-        st.tuples(st.just("close"), st.integers(0, 5)),
-    ),
-    max_size=30,
-)
-
-
-@settings(max_examples=60, deadline=None)
-@given(steps=_STEPS)
-def test_whatever_is_asked_the_log_has_no_gap_and_the_money_is_what_the_log_says(steps: list[tuple[str, int]]) -> None:
-    trader, price = Trader({"EUR_USD": 1.0}, balance=10), 100
-    for action, number in steps:
-        if action == "quote":
-            price = number
-            trader.quote("EUR_USD", f"{number / 100}", f"{number / 100 + 0.001}")
-        elif action == "cancel" and len(trader.account.pending()) > number:
-            trader.desk.cancel_order(str(trader.account.pending()[number].number), trader.now_ms, "2")
-        elif action == "close" and len(trader.account.open_trades()) > number:
-            trader.desk.close_trade(str(trader.account.open_trades()[number].number), {}, trader.now_ms, "3")
-        elif action in ("market", "reduce"):
-            trader.order("MARKET", number, positionFill="REDUCE_ONLY" if action == "reduce" else "DEFAULT")
-        elif action == "protected":
-            sign = 1 if number > 0 else -1
-            trader.order(
-                "MARKET", number, stopLossOnFill={"price": f"{price / 100 - sign * 0.02:.5f}"},
-                takeProfitOnFill={"price": f"{price / 100 + sign * 0.03:.5f}"},
-            )  # fmt: skip
-        elif action in ("limit", "stop"):
-            sign = (1 if number > 0 else -1) * (1 if action == "limit" else -1)
-            trader.order(action.upper(), number, price=f"{price / 100 - sign * 0.01:.5f}")
-        trader.check_the_books()

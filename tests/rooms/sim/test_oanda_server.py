@@ -7,14 +7,16 @@ import json
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from itertools import pairwise
+from pathlib import Path
 from typing import Any
 
 import aiohttp
 import pytest
 from oanda_market import MINUTE_MS, flat, ms, recording_of
 
+from holdfast.model.errors import BadInput
 from holdfast.sim.twins.faults import Fault
-from holdfast.sim.twins.oanda import OandaTwin
+from holdfast.sim.twins.oanda import OandaTwin, run_twin
 from holdfast.world.clock import RecordedClock
 
 _STEPS_MOST = 2_000
@@ -285,3 +287,59 @@ def test_the_market_goes_on_without_being_asked_and_stops_with_the_twin() -> Non
         assert fill["type"] == "ORDER_FILL"
 
     visit(work)
+
+
+def test_a_control_port_halts_a_symbol_arms_faults_and_shows_the_exchange() -> None:
+    async def work(visitor: Visitor) -> None:
+        control = visitor.twin.control
+        await control.start()
+        steer = f"http://127.0.0.1:{control.port}"
+        halt = {"market": "fx", "symbol": "EUR_USD", "trading": "halted"}
+        async with visitor.http.post(f"{steer}/trading", json=halt) as answer:
+            assert answer.status == 200
+        _, body = await visitor.ask("GET", "/pricing?instruments=EUR_USD")
+        assert body["prices"][0]["tradeable"] is False
+        async with visitor.http.post(f"{steer}/trading", json=halt | {"trading": "open"}) as answer:
+            assert answer.status == 200
+        async with visitor.http.post(f"{steer}/faults", json={"fault": "rate_limit", "value": 3, "times": 1}) as answer:
+            assert answer.status == 200
+        async with visitor.http.get(f"{visitor.root}/summary") as answer:
+            assert (answer.status, answer.headers["Retry-After"]) == (429, "3")
+        await visitor.ask("POST", "/orders", ORDER)
+        async with visitor.http.get(f"{steer}/account") as answer:
+            (position,) = json.loads(await answer.read())["positions"]
+        assert (position["symbol"], position["size"]) == ("EUR_USD", "10")
+
+    visit(work)
+
+
+def test_a_recorded_file_is_played_until_the_twin_is_told_to_stop(project_data: Path) -> None:
+    async def run() -> None:
+        started: asyncio.Future[OandaTwin] = asyncio.get_running_loop().create_future()
+        recorded = project_data / "oanda_fx_2018_skyline" / "candles_1h.parquet"
+        playing = asyncio.create_task(run_twin([recorded], speed=1000.0, started=started))
+        twin = await asyncio.wait_for(started, 30)
+        before_ms = twin.session.source.done_ms
+        headers = {"Authorization": f"Bearer {twin.token}"}
+        path = "/v3/instruments/EUR_USD/candles?granularity=H1&count=3"
+        async with aiohttp.ClientSession(twin.url, headers=headers) as http, http.get(path) as answer:
+            found = json.loads(await answer.read())["candles"]
+        assert [candle["complete"] for candle in found][:2] == [True, True]
+        for _ in range(_STEPS_MOST):
+            if twin.session.source.done_ms > before_ms:
+                break
+            await asyncio.sleep(0.001)
+        assert twin.session.source.done_ms > before_ms
+        playing.cancel()
+        await asyncio.gather(playing, return_exceptions=True)
+        with pytest.raises(aiohttp.ClientConnectionError):
+            async with aiohttp.ClientSession() as http:
+                await http.get(twin.url)
+
+    asyncio.run(run())
+
+
+def test_a_recording_of_another_venue_is_refused_with_a_reason() -> None:
+    recording = recording_of({"BTCUSDT": flat(ms("2018-03-07 12:00"), [1.0])})
+    with pytest.raises(BadInput, match="named like EUR_USD"):
+        OandaTwin(recording, RecordedClock(ms("2018-03-07 12:00")))

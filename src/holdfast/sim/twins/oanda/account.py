@@ -25,7 +25,8 @@ _CLOSEOUT_SHARE = Decimal("0.5")
 
 @dataclass
 class Account:
-    """One v20 account on one exchange. `profit` is what was realised, by instrument and side ('long', 'short')."""
+    """One v20 account on one exchange. `open` are the trades that are; `profit` is what was realised, by instrument
+    and side ('long', 'short')."""
 
     id: str
     home: str
@@ -38,6 +39,7 @@ class Account:
     alias: str = "Primary"
     orders: dict[int, OrderRecord] = field(default_factory=dict)
     trades: dict[int, TradeRecord] = field(default_factory=dict)
+    open: dict[int, TradeRecord] = field(default_factory=dict)
     profit: dict[tuple[str, str], Decimal] = field(default_factory=dict)
     _filters: dict[str, Instrument] = field(default_factory=dict)
 
@@ -69,26 +71,26 @@ class Account:
 
     def pending(self) -> list[OrderRecord]:
         """Pending orders, newest first, as v20 lists them."""
-        return [order for order in reversed(self.orders.values()) if order.state == "PENDING"]
+        waiting = self.exchange.open_orders(self.id)
+        return sorted((self.orders[int(order.spec.client_id)] for order in waiting), key=lambda order: -order.number)
 
     def open_trades(self, name: str | None = None) -> list[TradeRecord]:
         """Open trades, newest first."""
-        found = (trade for trade in reversed(self.trades.values()) if trade.is_open)
-        return [trade for trade in found if name in (None, trade.instrument)]
+        return [trade for trade in reversed(self.open.values()) if name in (None, trade.instrument)]
 
     def find_order(self, specifier: str) -> OrderRecord | None:
         """By number, or by `@` and the client's id: the pending one, else the newest."""
         if not specifier.startswith("@"):
             return self.orders.get(int(specifier)) if specifier.isdecimal() else None
-        found = [order for order in self.orders.values() if order.client_id == specifier[1:]]
-        return next((order for order in found if order.state == "PENDING"), found[-1] if found else None)
+        candidates = (*self.pending(), *reversed(self.orders.values()))
+        return next((order for order in candidates if order.client_id == specifier[1:]), None)
 
     def find_trade(self, specifier: str) -> TradeRecord | None:
         """By number, or by `@` and the client's id: the open one, else the newest."""
         if not specifier.startswith("@"):
             return self.trades.get(int(specifier)) if specifier.isdecimal() else None
-        found = [trade for trade in self.trades.values() if trade.client_id == specifier[1:]]
-        return next((trade for trade in found if trade.is_open), found[-1] if found else None)
+        candidates = (*self.open_trades(), *reversed(self.trades.values()))
+        return next((trade for trade in candidates if trade.client_id == specifier[1:]), None)
 
     # ---- worth
 
@@ -111,13 +113,17 @@ class Account:
         return sum((self.margin_for(name, self.net_units(name)) for name in self.open_instruments()), ZERO)
 
     def open_instruments(self) -> list[str]:
-        return sorted({trade.instrument for trade in self.trades.values() if trade.is_open})
+        return sorted({trade.instrument for trade in self.open.values()})
 
     def net_units(self, name: str) -> Decimal:
         return sum((trade.units for trade in self.open_trades(name)), ZERO)
 
     def net_worth(self) -> Decimal:
         return self.balance + sum((self.unrealised(trade) for trade in self.open_trades()), ZERO)
+
+    def is_ruined(self) -> bool:
+        """Whether what is left is worth less than half of the margin in use: the venue then closes everything."""
+        return bool(self.open) and self.net_worth() < self.margin_used() * _CLOSEOUT_SHARE
 
     def margin_available(self) -> Decimal:
         return max(self.net_worth() - self.margin_used(), ZERO)
@@ -184,7 +190,7 @@ class Account:
 
     def traded_instruments(self) -> list[str]:
         """Every instrument that the account ever traded."""
-        return sorted({trade.instrument for trade in self.trades.values()})
+        return sorted({name for name, _ in self.profit})
 
     def position_json(self, name: str) -> Json:
         sides = {side: list(self._of_side(name, side)) for side in _SIDES}

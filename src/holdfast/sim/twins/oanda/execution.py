@@ -24,6 +24,7 @@ _CLOSE_REASONS = {
     "tradeClose": "MARKET_ORDER_TRADE_CLOSE",
     "longPositionCloseout": "MARKET_ORDER_POSITION_CLOSEOUT",
     "shortPositionCloseout": "MARKET_ORDER_POSITION_CLOSEOUT",
+    "marginCloseout": "MARKET_ORDER_MARGIN_CLOSEOUT",
 }
 
 
@@ -126,13 +127,29 @@ class Execution:
         """A new price: first the orders that it would fill and that may not be filled end, then the others trade."""
         coming = Book(self.account.book(name).instrument, bid=bid, ask=ask, bid_left=LIQUIDITY, ask_left=LIQUIDITY)
         planned = Planned()
-        for order in reversed(self.account.pending()):
-            if order.instrument == name and order.engine_id is not None:
-                waiting = self.account.exchange.orders[order.engine_id]
-                if coming.triggers(waiting.spec) and (fault := fault_at_fill(self.account, order, coming, planned)):
-                    self.cancel(order, now_ms, fault)
+        for number in list(self.account.book(name).open) if self.tradeable(name, now_ms) else ():
+            order, waiting = self._by_engine_id[number], self.account.exchange.orders[number]
+            if coming.triggers(waiting.spec) and (fault := fault_at_fill(self.account, order, coming, planned)):
+                self.cancel(order, now_ms, fault)
         self.account.exchange.on_price(name, bid, ask, time_ms=now_ms, available=LIQUIDITY)
         self.settle(now_ms)
+        if self.account.is_ruined():
+            self._close_out(now_ms)
+
+    def _close_out(self, now_ms: int) -> None:
+        """Closes every position that can be traded now, because the account can no longer carry them."""
+        for name in self.account.open_instruments():
+            if self.tradeable(name, now_ms):
+                asked = Asked(
+                    type="MARKET",
+                    instrument=name,
+                    units=-self.account.net_units(name),
+                    lasting="IOC",
+                    position_fill="REDUCE_ONLY",
+                    closes={"marginCloseout": {"reason": "MARGIN_CHECK_VIOLATION"}},
+                )
+                with self.account.log.batch():
+                    self.send(self.accept(asked, now_ms, reason="MARGIN_CLOSEOUT")[0], now_ms)
 
     def on_time(self, now_ms: int) -> None:
         """Ends the orders whose date has come."""
@@ -238,6 +255,7 @@ class Execution:
         trade.average_close = tradable.price_text(trade.closed_value / closed_units)
         if not trade.units:
             trade.closed_ms = now_ms
+            del self.account.open[trade.number]
         part: Json = {
             "tradeID": str(trade.number),
             "clientTradeID": trade.client_id or None,
@@ -263,7 +281,8 @@ class Execution:
             margin=self.account.margin_for(order.instrument, change.size),
             extensions=order.asked.trade_extensions,
         )
-        self.account.trades[number] = self._by_lot[change.lot] = trade
+        self.account.trades[number] = self.account.open[number] = self._by_lot[change.lot] = trade
+        self.account.profit.setdefault((trade.instrument, "long" if trade.units > 0 else "short"), ZERO)
         return trade
 
     def _opened_json(self, trade: TradeRecord, half_spread: Decimal) -> Json:

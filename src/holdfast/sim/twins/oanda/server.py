@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from decimal import Decimal
 from pathlib import Path
@@ -27,6 +27,7 @@ from holdfast.world.port import listen
 from holdfast.world.recording import Recording, merge_recordings, read_recording
 
 REQUESTS_PER_S = 120
+Serving = Callable[[web.Request], Awaitable[web.StreamResponse]]
 _IDLE_S = 1.0
 
 
@@ -106,18 +107,20 @@ class OandaTwin:
     # ---- requests
 
     @web.middleware
-    async def _guard(self, request: web.Request, handler: object) -> web.StreamResponse:
+    async def _guard(self, request: web.Request, handler: Serving) -> web.StreamResponse:
         """Every answer goes through here: limit, token, faults, and errors in the venue's form."""
         place = f"{request.method} {request.path}"
         try:
             if delay := self.faults.take(Fault.DELAY, place):
                 await self.clock.wait_s(delay.value / 1000)
             self._admit(request, place)
-            response: web.StreamResponse = await handler(request)  # type: ignore[operator]
+            response = await handler(request)
             if failure := self.faults.take(Fault.ERROR_ALTHOUGH_DONE, place):
                 raise Refusal(int(failure.value) or 503, "Internal server error")
         except Refusal as refusal:
             response = self._answer(request, refusal.status, refusal.body)
+            if refusal.retry_after_s is not None:
+                response.headers["Retry-After"] = str(refusal.retry_after_s)
         except web.HTTPException as missing:
             words = {404: "The endpoint specified does not exist", 405: "Method Not Allowed"}
             response = self._answer(
@@ -133,7 +136,9 @@ class OandaTwin:
             raise Refusal(503, "Service unavailable, please try again later")
         if busy := self.faults.take(Fault.REFUSE_BUSY, place):
             raise Refusal(int(busy.value) or 503, "Service unavailable, please try again later")
-        if self._too_many() or self.faults.take(Fault.RATE_LIMIT, place):
+        if limit := self.faults.take(Fault.RATE_LIMIT, place):
+            raise Refusal(429, "Rate limit exceeded", retry_after_s=int(limit.value))
+        if self._too_many():
             raise Refusal(429, "Rate limit exceeded")
         if request.headers.get("Authorization") != f"Bearer {self.token}":
             raise Refusal(401, "Insufficient authorization to perform request.")
@@ -151,7 +156,7 @@ class OandaTwin:
         self._arrivals.append(now_s)
         return False
 
-    def _serve(self, handler: Handler):  # type: ignore[no-untyped-def]
+    def _serve(self, handler: Handler) -> Serving:
         async def serve(request: web.Request) -> web.StreamResponse:
             status, body = await handler(self.session, request)
             return self._answer(request, status, body)
@@ -160,8 +165,6 @@ class OandaTwin:
 
     def _answer(self, request: web.Request, status: int, body: Json) -> web.Response:
         headers = {"RequestID": self.session.stamp(request)[1]}
-        if status == 429 and (limit := self.faults.peek(Fault.RATE_LIMIT)):
-            headers["Retry-After"] = str(int(limit.value))
         if "orderCreateTransaction" in body:
             headers["Location"] = f"{request.path}/{body['orderCreateTransaction']['id']}"
         return web.Response(

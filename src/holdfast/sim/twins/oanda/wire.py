@@ -35,11 +35,13 @@ class Moment(msgspec.Struct, frozen=True):
 
 
 class Refusal(Exception):
-    """A request that v20 answers with an error body. `status` is HTTP's; `body` is the whole body."""
+    """A request that v20 answers with an error body. `status` is HTTP's; `body` is the whole body; `retry_after_s` goes
+    into the header of that name."""
 
-    def __init__(self, status: int, message: str, **more: Any) -> None:
+    def __init__(self, status: int, message: str, *, retry_after_s: int | None = None, **more: Any) -> None:
         super().__init__(message)
         self.status = status
+        self.retry_after_s = retry_after_s
         self.body: Json = {**more, "errorMessage": message}
 
 
