@@ -58,7 +58,7 @@ class Trading(StrEnum):
 class Instrument(msgspec.Struct, frozen=True, kw_only=True):
     """`margined`: positions against collateral in `quote` (perpetuals, FX); otherwise base and quote change hands.
     Rates are fractions of the traded value. `percent_up` and `percent_down` multiply the last price into the band
-    that limit prices stay in. `fifo_lots`: profit is realised first in, first out; otherwise at the average price.
+    that limit prices stay in (`one_sided_band`: buys only not above it, sells only not below). `fifo_lots`: profit is realised first in, first out; otherwise at the average price.
     `trigger_on_touch`: conditional orders watch the price they would trade at (ask for a buy) and not the last one."""
 
     name: str
@@ -74,6 +74,7 @@ class Instrument(msgspec.Struct, frozen=True, kw_only=True):
     min_notional: Decimal | None = None
     percent_up: Decimal | None = None
     percent_down: Decimal | None = None
+    one_sided_band: bool = False
     max_orders: int | None = None
     max_conditional: int | None = None
     max_position: Decimal | None = None
@@ -95,10 +96,12 @@ class Instrument(msgspec.Struct, frozen=True, kw_only=True):
         """Raises Rejected for a limit price too far from the last one."""
         if last is None:
             return
-        too_high = self.percent_up is not None and price > last * self.percent_up
-        too_low = self.percent_down is not None and price < last * self.percent_down
-        if too_high or too_low:
-            raise Rejected(Reason.PERCENT_PRICE, f"{side.value} {price} against {last}")
+        for most, bound_side in ((self.percent_up, Side.BUY), (self.percent_down, Side.SELL)):
+            if most is None or (self.one_sided_band and side is not bound_side):
+                continue
+            bound = last * most
+            if price > bound if bound_side is Side.BUY else price < bound:
+                raise Rejected(Reason.PERCENT_PRICE, format(bound.quantize(self.price_tick).normalize(), "f"))
 
     def check_size(self, size: Decimal, *, market: bool) -> None:
         """Raises Rejected for a size outside its range or off the step."""

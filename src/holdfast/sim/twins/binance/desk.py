@@ -134,6 +134,7 @@ def _listed(tape: Tape, *, spot: bool) -> Instrument:
         min_notional=Decimal(5),
         percent_up=Decimal(5) if spot else Decimal("1.15"),
         percent_down=Decimal("0.2") if spot else Decimal("0.85"),
+        one_sided_band=not spot,
         max_orders=200,
         max_conditional=5 if spot else 100,
         maker_fee=rate if spot else Decimal("0.0002"),

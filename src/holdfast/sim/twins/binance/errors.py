@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from holdfast.model.errors import Refused
+from holdfast.model.order import Side
 from holdfast.sim.exchange.instrument import Instrument, Reason, Rejected
 from holdfast.sim.exchange.order import Kind, OrderSpec
 
@@ -100,7 +101,7 @@ _USDM: dict[Reason, tuple[int, str]] = {
     Reason.UNKNOWN_ORDER: (-2011, "Unknown order sent."),
     Reason.PRICE_TICK: (-4014, "Price not increased by tick size."),
     Reason.PRICE_RANGE: (-4001, "Price less than 0."),
-    Reason.PERCENT_PRICE: (-4131, "The counterparty's best price does not meet the PERCENT_PRICE filter limit."),
+    Reason.PERCENT_PRICE: (-4016, "Limit price can't be higher than the cap."),
     Reason.SIZE_STEP: (-1111, "Precision is over the maximum defined for this asset."),
     Reason.SIZE_RANGE: (-4005, "Quantity greater than max quantity."),
     Reason.NOTIONAL: (-4164, "Order's notional must be no smaller than 5 (unless you choose reduce only)."),
@@ -139,6 +140,10 @@ def translated(rejected: Rejected, spec: OrderSpec | None, instrument: Instrumen
         beyond_lot = instrument is not None and spec.size <= instrument.max_size
         if reason is Reason.SIZE_RANGE and beyond_lot and spec.size >= instrument.min_size:  # type: ignore[union-attr]
             return ApiError(-1013, "Filter failure: MARKET_LOT_SIZE")
+    if reason is Reason.PERCENT_PRICE and not spot and spec is not None:
+        if spec.side is Side.BUY:
+            return ApiError(-4016, f"Limit price can't be higher than {rejected.detail}.")
+        return ApiError(-4024, f"Limit price can't be lower than {rejected.detail}.")
     if reason is Reason.NOTIONAL and not spot and instrument is not None:
         least = format((instrument.min_notional or 0), "f")
         return ApiError(-4164, f"Order's notional must be no smaller than {least} (unless you choose reduce only).")

@@ -1,6 +1,7 @@
 """The twin's one port: HTTP and WebSocket requests as bytes, handed to gate, streams and socket API.
 
-Paths are the venue's; on futures the roots /public, /market and /private stand at the host's top or under /fstream.
+Paths are the venue's. They may begin with the name of one of its hosts (/fapi.binance.com/fapi/v1/time), so that one
+port stands for all of them and a client finds in its addresses what it looks for there.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ from holdfast.sim.twins.binance.streams import SILENT_ROOT, Streams
 from holdfast.sim.twins.faults import Faults
 
 _ROOTS = ("public", "market", "private")
+_VENUE = ".binance."
 
 
 class Server:
@@ -51,6 +53,7 @@ class Server:
         if "websocket" in request.headers.get("Upgrade", "").lower():
             return await self._socket(request)
         path, _, query = request.raw_path.partition("?")
+        path = _split_host(path)[1]
         found = self._find(request.method, path)
         if found is None:
             return _unknown_path(request.method, path)
@@ -82,15 +85,15 @@ class Server:
     # ---- sockets
 
     async def _socket(self, request: web.BaseRequest) -> web.StreamResponse:
-        parts = [part for part in request.path.split("/") if part]
-        legacy = parts[:1] == ["fstream"]
-        parts = parts[1:] if legacy else parts
+        host, path = _split_host(request.path)
+        parts = [part for part in path.split("/") if part]
+        futures = host.startswith("fstream.")
         if parts[:1] == ["ws-api"]:
             return await self._serve_socket_api(request)
         root = parts.pop(0) if parts[:1] and parts[0] in _ROOTS else ""
         if not parts or parts[0] not in ("ws", "stream"):
             return _unknown_path(request.method, request.path)
-        streams = self._usdm if root or legacy else self._spot
+        streams = self._usdm if root or futures else self._spot
         combined = parts[0] == "stream"
         named = request.query.get("streams", "").split("/") if combined else parts[1:]
         wanted = [name for name in named if name]
@@ -99,7 +102,7 @@ class Server:
         key = request.query.get("listenKey", "")
         if root == "private":
             key, wanted = (key or (wanted[0] if wanted else "")), []
-        connection = await self._open(request, streams, root or (SILENT_ROOT if legacy else ""))
+        connection = await self._open(request, streams, root or (SILENT_ROOT if futures else ""))
         connection.combined = combined
         account = streams.desk.listen_keys.account_of(key, self._gate.venue_ms()) if root == "private" else None
         if account is not None:
@@ -162,6 +165,12 @@ class Server:
         yield from list(self._spot.connections)
         yield from list(self._usdm.connections)
         yield from [session.connection for session in self._socket_api.sessions]
+
+
+def _split_host(path: str) -> tuple[str, str]:
+    """(host, path) of a path that may begin with one of the venue's host names; host '' where it does not."""
+    first, slash, rest = path.removeprefix("/").partition("/")
+    return (first, slash + rest) if _VENUE in first else ("", path)
 
 
 def _joined(query: str, raw: str) -> str:

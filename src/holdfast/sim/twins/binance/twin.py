@@ -78,14 +78,14 @@ class BinanceTwin:
         self.gate = Gate(clock, self.faults, keys, self.refresh)
         self.spot_streams = Streams(self.spot, self.faults, life_ms=stream_life_ms)
         self.usdm_streams = Streams(self.usdm, self.faults, life_ms=stream_life_ms)
-        self._socket_api = SocketApi(self.spot, self.gate, keys)
+        self.socket_api = SocketApi(self.spot, self.gate, keys)
         self._server = Server(
             clock,
             self.faults,
             self.gate,
             spot=self.spot_streams,
             usdm=self.usdm_streams,
-            socket_api=self._socket_api,
+            socket_api=self.socket_api,
         )
         self.spot.exchange.listeners.append(self._tell_spot)
         self.usdm.exchange.listeners.append(self._tell_usdm)
@@ -99,12 +99,13 @@ class BinanceTwin:
 
     @property
     def url(self) -> str:
-        """What replaces https://api.binance.com and https://fapi.binance.com."""
+        """What replaces https://api.binance.com; url/<host> stands for any host of the venue."""
         return f"http://{self.host}:{self.port}"
 
     @property
     def socket_url(self) -> str:
-        """What replaces wss://stream.binance.com:9443 and wss://ws-api.binance.com; futures: `socket_url`/fstream."""
+        """What replaces wss://stream.binance.com:9443; socket_url/<host> stands for any host, and without the host
+        name fstream.binance.com the roots switched off in 2026 cannot be told from spot."""
         return f"ws://{self.host}:{self.port}"
 
     async def start(self, host: str = "127.0.0.1", port: int = 0) -> None:
@@ -177,7 +178,7 @@ class BinanceTwin:
         if event.trade is not None and event.trade.maker:
             # A resting order that fills gives back its place in the count of unfilled orders.
             self.spot.meter.count_orders(event.account, -1, self.clock.now_ms())
-        self._socket_api.tell(event, self.gate.venue_ms())
+        self.socket_api.tell(event, self.gate.venue_ms())
 
     def _tell_usdm(self, event: Event) -> None:
         self.usdm_streams.tell_user(event, self.gate.venue_ms())
