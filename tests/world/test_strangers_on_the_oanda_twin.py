@@ -23,7 +23,7 @@ from holdfast.world.clock import RecordedClock
 from holdfast.world.recording import Recording, read_recording
 
 if not os.environ.get("CI"):
-    pytest.importorskip("requests", reason="oandapyV20 stands on it")
+    pytest.importorskip("oandapyV20")
 with warnings.catch_warnings():
     # The client's source has escapes that Python warns of when it compiles them for the first time.
     warnings.simplefilter("ignore")
