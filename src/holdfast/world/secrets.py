@@ -27,11 +27,14 @@ class Keys:
         return "Keys(…)"
 
 
-def read_keys(venue: str, environment: Mapping[str, str], file: Path | None = None) -> Keys | None:
+def read_keys(
+    venue: str, environment: Mapping[str, str], file: Path | None = None, *, kinds: tuple[str, str] = ("KEY", "SECRET")
+) -> Keys | None:
     """`HOLDFAST_<VENUE>_KEY` and `HOLDFAST_<VENUE>_SECRET` from the environment, else from `file`; None if nobody gave
     any. The file has lines NAME=value; a value that names an existing .pem file stands for what is in it, and such a
-    file is checked like the first. BadInput for half a pair, or a file that others may read or git tracks."""
-    names = (f"HOLDFAST_{venue.upper()}_KEY", f"HOLDFAST_{venue.upper()}_SECRET")
+    file is checked like the first. BadInput for half a pair, or a file that others may read or git tracks. `kinds`:
+    what a venue calls the two, such as ("ACCOUNT", "TOKEN") at OANDA."""
+    names = (f"HOLDFAST_{venue.upper()}_{kinds[0]}", f"HOLDFAST_{venue.upper()}_{kinds[1]}")
     given: Mapping[str, str] = environment
     if not any(environment.get(name) for name in names):
         given = _read_file(file) if file is not None else {}
