@@ -218,6 +218,10 @@ class CandleBook:
         chosen = self._base.values[:, symbol_index, start:stop].copy()
         return Bars(times[start:stop].copy(), *chosen)
 
+    def defects(self) -> dict[str, int]:
+        """How many candles were refused or flagged so far, by defect."""
+        return dict(zip(DEFECTS, self._admission.counts.sum(axis=0).tolist(), strict=True))
+
     def status(self, now_ms: int) -> list[SeriesStatus]:
         """One row a symbol, for people and pages."""
         frames = (self.base, *(frame for frame in self.frames if frame is not self.base))

@@ -5,18 +5,17 @@ over a sliding window. A figure that was never measured is None. Nothing is deci
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 
 import numpy as np
 from numpy.typing import NDArray
 
 from holdfast.execution.marks import decode_decision, decode_report
+from holdfast.market.book import CandleBook
 from holdfast.market.closed import Closed
 from holdfast.model.entry import EntryKind, StoredEntry
 from holdfast.model.intent import Intent
-from holdfast.model.symbol import Symbol
-from holdfast.model.timeframe import Timeframe
 from holdfast.ports.clock import Clock
 from holdfast.signals.consensus import OUTCOME_CODES, SIGNAL
 from holdfast.telemetry.metrics import Metrics
@@ -37,6 +36,7 @@ class Measures:
         self.times = {name: SlidingQuantile(window_s) for name in ("heads", "step", "append", "lag")}
         self.candles = 0
         self.bars_closed: Counter[str] = Counter()
+        self.defects: Counter[str] = Counter()
         self.outcomes: Counter[str] = Counter()
         self.decisions: Counter[str] = Counter()
         self.order_states: Counter[str] = Counter()
@@ -90,19 +90,23 @@ class Measures:
             assert callable(observe)
             observe(took[0])
 
-    def closed(self, symbols: Sequence[Symbol], base: Timeframe, closed: Closed) -> None:
-        """Counts the bars of one block."""
-        counts = closed.counts[base]
+    def closed(self, book: CandleBook, closed: Closed) -> None:
+        """Counts the bars that one block closed, and the candles of it that were refused or flagged."""
+        counts = closed.counts[book.base]
         total = int(counts.sum())
         self.candles += total
         self.candle_rate.add(total, at_s=self.clock.monotonic_s())
         for row in np.flatnonzero(counts):
-            place = symbols[int(row)]
+            place = book.symbols[int(row)]
             self.metrics.candles.labels(place.venue, place.market).inc(int(counts[row]))
         for frame, fresh in closed.counts.items():
             if count := int(fresh.sum()):
                 self.bars_closed[frame.value] += count
                 self.metrics.bars_closed.labels(frame.value).inc(count)
+        for code, count in book.defects().items():
+            if count > self.defects[code]:
+                self.metrics.candle_defects.labels(code).inc(count - self.defects[code])
+                self.defects[code] = count
 
     def evaluated(self, moment_ms: int, outcomes: NDArray[np.intp]) -> None:
         """Counts one cycle: every symbol whose bar closed at one moment, by outcome. A consensus is counted when the

@@ -147,7 +147,13 @@ class Node:
         )
         self.view = View(self.assembly, self.startup, self.doors.history, world=self.world)
         span_ms = block_span_ms(ground.base, self.settings.market.timeframe)
-        seen = fill_book(self.assembly.book, recording, until_ms=self.assembly.walk.done_ms, span_ms=span_ms)
+        seen = fill_book(
+            self.assembly.book,
+            recording,
+            until_ms=self.assembly.walk.done_ms,
+            span_ms=span_ms,
+            on_closed=self.assembly.recorder.keep,
+        )
         return f"{seen} past candles in the book"
 
     async def _settle(self) -> str:

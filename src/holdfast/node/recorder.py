@@ -50,7 +50,6 @@ class Recorder:
 
     def keep(self, closed: Closed) -> None:
         """Hands every bar that closed to the history, derived ones too, and stores a batch when one is due."""
-        self._measures.closed(self._book.symbols, self._book.base, closed)
         for frame in closed.counts:
             block = self._fresh(frame, closed)
             if len(block):

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Callable, Iterator
 
 from holdfast.market.book import CandleBook
+from holdfast.market.closed import Closed
 from holdfast.model.candle import CandleBlock
 from holdfast.node.compose import block_span_ms
 from holdfast.node.walk import Walk
@@ -13,12 +14,16 @@ from holdfast.world.clock import RecordedClock
 from holdfast.world.recording import Recording
 
 OnProgress = Callable[[int], None]
+OnClosed = Callable[[Closed], None]
 
 
-def fill_book(book: CandleBook, recording: Recording, *, until_ms: int, span_ms: int) -> int:
+def fill_book(
+    book: CandleBook, recording: Recording, *, until_ms: int, span_ms: int, on_closed: OnClosed = lambda closed: None
+) -> int:
     """Lets the book see the recording up to `until_ms` again, without any decision; returns the number of candles.
 
-    The whole past is shown, not its newest bars: how far a series is trusted may depend on any of it.
+    The whole past is shown, not its newest bars: how far a series is trusted may depend on any of it. `on_closed` hears
+    of every bar: the recorder keeps what a process before this one could not bring into the history any more.
     """
     seen = 0
     if until_ms > recording.first_open_ms:
@@ -26,7 +31,7 @@ def fill_book(book: CandleBook, recording: Recording, *, until_ms: int, span_ms:
             fits = block.open_time_ms + recording.timeframe.ms <= until_ms
             part = block.part(0, int(fits.sum()))  # ordered by open time, so what fits comes first
             for piece, piece_end_ms in book.parts(part, now_ms=min(end_ms, until_ms)):
-                book.ingest(piece, now_ms=piece_end_ms)
+                on_closed(book.ingest(piece, now_ms=piece_end_ms))
             seen += len(part)
             if end_ms >= until_ms:
                 break

@@ -12,7 +12,7 @@ import numpy as np
 
 from holdfast.execution.book import Book
 from holdfast.execution.identity import intent_id
-from holdfast.execution.protocol import Event, IntentDecided, RefusalDecided
+from holdfast.execution.protocol import CancelAsked, Event, IntentDecided, RefusalDecided
 from holdfast.market.book import CandleBook
 from holdfast.market.correlations import correlate_returns
 from holdfast.model.base_bars import BaseBars
@@ -88,6 +88,47 @@ class Trading:
         if isinstance(decision, Intent):
             return [IntentDecided(decision)]
         return [RefusalDecided(decision)] if decision is not None else []
+
+    def involved(self) -> set[Symbol]:
+        """The symbols with a position or an open order."""
+        return {*self.ledger.open_positions, *(order.request.symbol for order in self._executor.book.open_orders())}
+
+    def leaving(self, symbol: Symbol, moment_ms: int) -> list[Event]:
+        """What ends everything in a symbol: its orders are cancelled, its position is closed."""
+        orders = [order for order in self._executor.book.open_orders() if order.request.symbol == symbol]
+        events: list[Event] = [CancelAsked(order.id, moment_ms) for order in orders if order.entry is None]
+        position = self.ledger.open_positions.get(symbol)
+        if position is not None:
+            account, cause = self.ledger.account, f"redenominated:{symbol}:{moment_ms}"
+            close = Intent(
+                id=intent_id(account, cause, Leg.CLOSE),
+                account=account,
+                signal_id=cause,
+                symbol=symbol,
+                timeframe=self._book.base,
+                leg=Leg.CLOSE,
+                side=Side.SELL if position.size > 0 else Side.BUY,
+                size=abs(position.size),
+                reference_price=self._last_close(symbol),
+                stop_price=None,
+                target_price=None,
+                risk_amount=Decimal(0),
+                decided_at_ms=moment_ms,
+                expires_at_ms=moment_ms + self._limits.intent_ttl_ms,
+            )
+            events.append(IntentDecided(close))
+        return events
+
+    def last_price(self, symbol: Symbol, moment_ms: int) -> dict[Symbol, BaseBars]:
+        """A bar of a moment's length at the symbol's last close, for what must be traded although no bar follows."""
+        price = np.array([float(self._last_close(symbol))])
+        opened, none = np.array([moment_ms], dtype=np.int64), np.array([np.nan])
+        return {symbol: BaseBars(opened, opened + 1, price, price, price, price, none)}
+
+    def _last_close(self, symbol: Symbol) -> Decimal:
+        close = self._book.last_close(symbol)
+        assert close is not None, "a symbol that was traded has a price"
+        return Decimal(repr(close))
 
     def equity_entry(self) -> Entry:
         """What the account is worth at the moment. It is the last entry of a moment: a restart begins after it."""

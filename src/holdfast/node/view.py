@@ -98,7 +98,7 @@ class View:
             uptime_s=measures.uptime_s,
             candles_total=measures.candles,
             candles_per_s=measures.candle_rate.rate(at_s=measures.clock.monotonic_s()),
-            candle_defects=self._defects(),
+            candle_defects={code: count for code, count in self._node.book.defects().items() if count},
             bars_closed_total=dict(measures.bars_closed),
             symbols_tracked=len(trust),
             symbols_ready=int((trust == Trust.READY).sum()),
@@ -118,14 +118,6 @@ class View:
             history_rows_waiting=self._history.rows_waiting,
             memory_mb=self._process.memory_info().rss / 1e6,
         )
-
-    def _defects(self) -> dict[str, int]:
-        found: dict[str, int] = {}
-        for status in self._node.book.status(self._node.walk.market_ms):
-            for code, count in status.defects.items():
-                if count:
-                    found[code] = found.get(code, 0) + count
-        return found
 
     def scheduler(self) -> SchedulerView:
         measures, frame_ms = self._node.measures, self._node.desk.timeframe.ms

@@ -51,7 +51,9 @@ class Walk:
         """One block of closed candles, all the way. `now_ms` is the market's time at the end of the block."""
         for part, until_ms in self.book.parts(block, now_ms=now_ms):  # nearly always one
             with self.measures.step():
+                self.leave(part, until_ms)  # positions in a unit that ends here
                 closed = self.book.ingest(part, now_ms=until_ms)  # candles that hold become bars …
+                self.measures.closed(self.book, closed)
                 self.recorder.keep(closed)  # … and history
                 panorama = self.desk.look(closed)  # all heads vote on every new bar
                 for moment in closed.moments(self.desk.timeframe):  # and then, in the order of time:
@@ -76,6 +78,18 @@ class Walk:
         self.recorder.flush()
         self.executor.store(self.trading.equity_entry())  # portfolio: what the account is worth; the moment is done
         self.done_ms = moment.close_ms
+
+    def leave(self, part: CandleBlock, until_ms: int) -> None:
+        """Ends every order, and closes at its last price every position, in a symbol that this part redenominates:
+        they are in a unit in which no later price will be."""
+        if involved := self.trading.involved():
+            for symbol in involved.intersection(self.book.begins_anew(part, now_ms=until_ms)):
+                begun_ms = int(part.open_time_ms[0])
+                known_ms = begun_ms + self.book.base.ms  # nobody knows before the bar has closed
+                self.match(begun_ms)
+                self.executor.settle()
+                self.executor.tell(self.trading.leaving(symbol, known_ms))
+                self.executor.see(self.venue.advance(self.trading.last_price(symbol, known_ms)))
 
     def match(self, until_ms: int) -> None:
         """Lets the paper venue live on to `until_ms`, and books what it did (mark 2)."""

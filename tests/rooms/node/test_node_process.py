@@ -138,11 +138,6 @@ def test_a_redenominated_symbol_is_flagged_and_not_traded(shared_data: Path) -> 
     assert {one.decision.symbol.name for one in assembly.activity.decisions} >= {"BTCUSDT", "ETHUSDT"}
 
 
-@pytest.mark.xfail(
-    strict=True,
-    reason="Orders of the old unit trade in the new one, so that a thousandfold change is booked as a return: they "
-    "should end, and the position be settled at the last old price.",
-)
 def test_a_position_held_through_a_redenomination_earns_nothing_by_it() -> None:
     clean = made_up()
     recording = redenominated(clean, 0, clean.first_open_ms + 229 * HOUR)

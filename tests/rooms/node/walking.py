@@ -272,7 +272,8 @@ def assemble(
         heads=HEADS,
     )
     span_ms = block_span_ms(ground.base, settings.market.timeframe)
-    fill_book(assembly.book, recording, until_ms=assembly.walk.done_ms, span_ms=span_ms)
+    keep = assembly.recorder.keep
+    fill_book(assembly.book, recording, until_ms=assembly.walk.done_ms, span_ms=span_ms, on_closed=keep)
     assembly.begin(recording.first_open_ms)
     return assembly
 
