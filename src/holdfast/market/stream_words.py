@@ -6,7 +6,7 @@ Values and tables only; what follows from what is in `streams`.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 import msgspec
@@ -37,10 +37,10 @@ class StreamLimits(msgspec.Struct, frozen=True):
 
 class StreamPolicy(msgspec.Struct, frozen=True, kw_only=True):
     """Our own patience. A stream of an open market brings a frame about every `expected_ms`, and is silent after
-    `silence_factor` times that. A stream just asked for has `verify_ms` for its first frame; one that is fed by requests
-    alone is asked for again every `retry_silent_ms`. A connection is replaced `roll_before_ms` to twice that before the
-    venue cuts it. A lost one waits `back_off_first_ms`, doubled each time up to `back_off_most_ms`, half of it by
-    chance."""
+    `silence_factor` times that. One that was just asked for has `verify_ms` for its first frame; one that is fed by
+    requests alone is asked for again every `retry_silent_ms`. A connection is replaced `roll_before_ms` to twice that
+    before the venue cuts it. A lost one waits `back_off_first_ms`, doubled each time up to `back_off_most_ms`, half of
+    it by chance."""
 
     expected_ms: int = 2_000
     silence_factor: int = 15
@@ -63,7 +63,7 @@ class StreamRules:
     venue: str
     market: str
     limits: StreamLimits
-    policy: StreamPolicy = StreamPolicy()
+    policy: StreamPolicy = field(default_factory=StreamPolicy)
     calendar: Calendar = PLAIN
 
     def open_ms(self, since_ms: int, now_ms: int) -> int:
@@ -283,7 +283,8 @@ class Refill(msgspec.Struct, frozen=True):
 
 
 class Alarm(msgspec.Struct, frozen=True):
-    """A stream is silent although its connection is up; `level` is what is done about it."""
+    """A stream is silent although its connection is up, for so much of its market's open time; `level` is what is done
+    about it."""
 
     stream: str
     level: Level

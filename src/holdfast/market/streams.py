@@ -119,8 +119,8 @@ class _Turn:
         if connection.phase is not ConnectionPhase.OPENING:
             return
         policy, limits = self._rules.policy, self._rules.limits
-        early_ms = int(policy.roll_before_ms * (1 + self._chance))
-        self._move(number, ConnectionEvent.CONNECTED, due_ms=self._now_ms + max(limits.life_ms - early_ms, 0))
+        early_ms = min(int(policy.roll_before_ms * (1 + self._chance)), limits.life_ms // 2)
+        self._move(number, ConnectionEvent.CONNECTED, due_ms=self._now_ms + limits.life_ms - early_ms)
         self._count(connects=1)
         if connection.was_up and connection.legs:
             self.commands.append(Refill(tuple(sorted(connection.legs))))
@@ -163,7 +163,7 @@ class _Turn:
     def seen(self, event: Seen) -> None:
         connection = self.connections[event.number]
         ours = [stream for stream in event.streams if stream in connection.legs]
-        if not ours:
+        if not ours or connection.phase is not ConnectionPhase.OPEN:
             return
         legs = dict(connection.legs)
         for stream in ours:
@@ -188,7 +188,7 @@ class _Turn:
                     level = ALARM_TABLE[self._levels.get(stream, Level.NONE)]
                     self._levels[stream] = level
                     self._count(alarms=1)
-                    self.commands.append(Alarm(stream, level, self._now_ms - leg.since_ms))
+                    self.commands.append(Alarm(stream, level, self._rules.open_ms(leg.since_ms, self._now_ms)))
                     if level is Level.MOVED:
                         moving.setdefault(connection.group, set()).add(stream)
                         continue
@@ -279,9 +279,10 @@ class _Turn:
         many = self._rules.limits.streams_per_message
         leaving = sorted(connection.unsubscribe)
         waiting = [stream for stream, leg in connection.legs.items() if leg.phase is LegPhase.WAITING]
-        parts = [(Unsubscribe, leaving[at : at + many]) for at in range(0, len(leaving), many)]
-        asking = [(Subscribe, waiting[at : at + many]) for at in range(0, len(waiting), many)]
-        for kind, streams in [*parts, *asking][: max(most, 0)]:
+        kinds: list[tuple[type[Subscribe] | type[Unsubscribe], list[str]]] = []
+        kinds += [(Unsubscribe, leaving[at : at + many]) for at in range(0, len(leaving), many)]
+        kinds += [(Subscribe, waiting[at : at + many]) for at in range(0, len(waiting), many)]
+        for kind, streams in kinds[: max(most, 0)]:
             self._request += 1
             yield kind(connection.number, self._request, tuple(streams))
 
