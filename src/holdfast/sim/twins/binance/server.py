@@ -14,7 +14,7 @@ import msgspec
 from aiohttp import WSMsgType, web
 
 from holdfast.ports.clock import Clock
-from holdfast.sim.twins.binance.connection import Connection
+from holdfast.sim.twins.binance.connection import POLICY, WITHOUT_A_WORD, Connection
 from holdfast.sim.twins.binance.desk import Desk
 from holdfast.sim.twins.binance.errors import ApiError
 from holdfast.sim.twins.binance.gate import Gate, Request
@@ -124,8 +124,10 @@ class Server:
         try:
             async for message in connection.socket:
                 control = await connection.control(message)
+                if connection.ending:
+                    continue
                 if connection.asks_too_much(limits.asked_a_second):
-                    await connection.socket.close(code=1008, message=b"Too many requests")
+                    connection.cut(POLICY)
                 elif not control and message.type is WSMsgType.TEXT:
                     streams.asked(connection, message.data)
         finally:
@@ -158,7 +160,7 @@ class Server:
 
     async def _ask(self, session: Session, text: str) -> None:
         if not await self._socket_api.asked(session, text):
-            session.connection.cut(1006)
+            session.connection.cut(WITHOUT_A_WORD)
 
     def connections(self) -> Iterable[Connection]:
         """Every open connection."""
