@@ -330,7 +330,7 @@ def test_a_closed_market_is_silent_without_alarm_and_missed_when_it_opens() -> N
     assert only(scene.run(3600), Alarm) == []
     scene.now_ms = START + 6 * 24 * HOUR + 21 * HOUR
     assert only(scene.run(9), Alarm) == []
-    assert len(only(scene.run(12), Alarm)) == 1
+    assert len(only(scene.run(5), Alarm)) == 1
 
 
 def test_a_connection_that_never_opens_is_given_up_and_tried_again() -> None:
