@@ -315,7 +315,7 @@ def test_an_order_sent_again_is_known_by_its_id_while_it_or_its_trade_lives(reco
             filled = stage.order("filled")
             for request in (resting, filled):
                 first = await stage.oanda.place(request, stage.stamp())
-                with pytest.raises(Refused, match="^duplicate_client_id$"):
+                with pytest.raises(Refused, match=r"^duplicate_client_id$"):
                     await stage.oanda.place(request, stage.stamp())
                 assert await stage.oanda.query(request) == first
             assert await stage.oanda.read_positions() == {EURUSD: Decimal(1000)}
