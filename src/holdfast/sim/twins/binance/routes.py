@@ -9,6 +9,7 @@ from enum import Enum
 from holdfast.sim.twins.binance import public_data as public
 from holdfast.sim.twins.binance import spot_account as spot
 from holdfast.sim.twins.binance import usdm_account as usdm
+from holdfast.sim.twins.binance import usdm_positions as held
 from holdfast.sim.twins.binance.desk import Call, Desk
 from holdfast.sim.twins.binance.parameters import Parameters
 
@@ -123,24 +124,24 @@ USDM: dict[tuple[str, str], Route] = {
     ("GET", "v1/openAlgoOrders"): _signed(usdm.open_algos, _per_symbol(1, 40)),
     ("GET", "v1/allAlgoOrders"): _signed(usdm.all_algos, 5),
     ("DELETE", "v1/algoOpenOrders"): _cancelling(usdm.cancel_open_algos, spot_market=False),
-    ("GET", "v2/positionRisk"): _signed(usdm.position_risk_v2, 5),
-    ("GET", "v3/positionRisk"): _signed(usdm.position_risk_v3, 5),
-    ("GET", "v2/balance"): _signed(usdm.balance, 5),
-    ("GET", "v3/balance"): _signed(usdm.balance, 5),
-    ("GET", "v2/account"): _signed(usdm.account, 5),
-    ("GET", "v3/account"): _signed(usdm.account, 5),
-    ("POST", "v1/leverage"): _signed(usdm.change_leverage),
-    ("POST", "v1/marginType"): _signed(usdm.change_margin_type),
-    ("GET", "v1/positionSide/dual"): _signed(usdm.position_mode, 30),
-    ("POST", "v1/positionSide/dual"): _signed(usdm.change_position_mode),
-    ("GET", "v1/multiAssetsMargin"): _signed(usdm.multi_assets_mode, 30),
-    ("GET", "v1/leverageBracket"): _signed(usdm.leverage_brackets),
-    ("GET", "v1/commissionRate"): _signed(usdm.commission_rate, 20),
+    ("GET", "v2/positionRisk"): _signed(held.position_risk_v2, 5),
+    ("GET", "v3/positionRisk"): _signed(held.position_risk_v3, 5),
+    ("GET", "v2/balance"): _signed(held.balance, 5),
+    ("GET", "v3/balance"): _signed(held.balance, 5),
+    ("GET", "v2/account"): _signed(held.account, 5),
+    ("GET", "v3/account"): _signed(held.account, 5),
+    ("POST", "v1/leverage"): _signed(held.change_leverage),
+    ("POST", "v1/marginType"): _signed(held.change_margin_type),
+    ("GET", "v1/positionSide/dual"): _signed(held.position_mode, 30),
+    ("POST", "v1/positionSide/dual"): _signed(held.change_position_mode),
+    ("GET", "v1/multiAssetsMargin"): _signed(held.multi_assets_mode, 30),
+    ("GET", "v1/leverageBracket"): _signed(held.leverage_brackets),
+    ("GET", "v1/commissionRate"): _signed(held.commission_rate, 20),
     ("GET", "v1/rateLimit/order"): _signed(spot.order_rate_limits),
-    ("POST", "v1/countdownCancelAll"): _signed(usdm.arm_dead_man, 10),
-    ("POST", "v1/listenKey"): Route(usdm.create_listen_key, 1, Security.KEYED),
-    ("PUT", "v1/listenKey"): Route(usdm.renew_listen_key, 1, Security.KEYED),
-    ("DELETE", "v1/listenKey"): Route(usdm.close_listen_key, 1, Security.KEYED),
+    ("POST", "v1/countdownCancelAll"): _signed(held.arm_dead_man, 10),
+    ("POST", "v1/listenKey"): Route(held.create_listen_key, 1, Security.KEYED),
+    ("PUT", "v1/listenKey"): Route(held.renew_listen_key, 1, Security.KEYED),
+    ("DELETE", "v1/listenKey"): Route(held.close_listen_key, 1, Security.KEYED),
 }
 
 # What clients ask of the wallet and of COIN-M before they trade.

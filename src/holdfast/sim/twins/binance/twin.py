@@ -22,7 +22,7 @@ from holdfast.sim.twins.binance.security import ApiKey, Keys
 from holdfast.sim.twins.binance.server import Server
 from holdfast.sim.twins.binance.socket_api import SocketApi
 from holdfast.sim.twins.binance.streams import LIFE_MS, Streams
-from holdfast.sim.twins.binance.usdm_account import fire_dead_man
+from holdfast.sim.twins.binance.usdm_positions import fire_dead_man
 from holdfast.sim.twins.control import Control
 from holdfast.sim.twins.faults import Fault, Faults
 from holdfast.sim.twins.market import FUNDING_MS, MarketSource, Tick
