@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from pathlib import Path
 from typing import Any
 
 import aiohttp
@@ -11,6 +12,7 @@ import pytest
 from binance_client import MINUTE_MS, Client, hear, nothing_comes, playing, run
 
 from holdfast.model.errors import BadInput
+from holdfast.sim.twins.binance import BinanceTwin, run_twin
 from holdfast.sim.twins.faults import Armed, Fault, Faults
 
 ORDER = "/api/v3/order"
@@ -247,5 +249,25 @@ def test_filters_change_and_symbols_halt_under_open_orders() -> None:
             assert (await client.refused("POST", ORDER, **BUY))[2] == "Market is closed."
             await client.pass_time(MINUTE_MS)
             assert client.twin.faults.bitten[Fault.HALT] == client.twin.faults.bitten[Fault.CHANGE_FILTER] == 1
+
+    run(work())
+
+
+def test_a_twin_is_run_from_files_and_ends_when_cancelled(project_data: Path) -> None:
+    async def work() -> None:
+        started: asyncio.Future[BinanceTwin] = asyncio.get_running_loop().create_future()
+        files = [project_data / "binance_usdm_2025_typhonun" / "candles_1m.parquet"]
+        running = asyncio.create_task(run_twin(files, speed=60, started=started))
+        twin = await started
+        async with aiohttp.ClientSession() as session, session.get(f"{twin.url}/fapi/v1/exchangeInfo") as answer:
+            assert len((await answer.json())["symbols"]) == 12
+            before = twin.clock.now_ms()
+            async with session.get(f"http://127.0.0.1:{twin.control.port}/markets") as told:
+                assert len((await told.json())["usdm"]) == 12
+            await asyncio.sleep(0.1)
+            assert twin.clock.now_ms() - before > 1000
+        running.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await running
 
     run(work())

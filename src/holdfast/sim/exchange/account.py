@@ -92,13 +92,14 @@ class Account:
     default_leverage: int = 20
     changed_ms: int = 0
     _holds: dict[str, dict[int, tuple[str, Decimal]]] = field(default_factory=dict)
+    _locked: dict[str, Decimal] = field(default_factory=dict)
 
     def total(self, asset: str) -> Decimal:
         return self.totals.get(asset, ZERO)
 
     def locked(self, asset: str) -> Decimal:
         """What open orders hold of an asset."""
-        return sum((_share(holds, asset) for holds in self._holds.values()), ZERO)
+        return self._locked.get(asset, ZERO)
 
     def free(self, asset: str) -> Decimal:
         return self.total(asset) - self.locked(asset)
@@ -108,14 +109,24 @@ class Account:
 
     def hold(self, key: str, order_id: int, asset: str, amount: Decimal) -> None:
         """Sets what an order holds; it replaces what it held."""
+        self._count(key, -1)
         self._holds.setdefault(key, {})[order_id] = (asset, amount)
+        self._count(key, 1)
 
     def release(self, key: str, order_id: int) -> None:
         """Gives back what an order held, if anything."""
         if (holds := self._holds.get(key)) is not None:
+            self._count(key, -1)
             holds.pop(order_id, None)
-            if not holds:
+            if holds:
+                self._count(key, 1)
+            else:
                 del self._holds[key]
+
+    def _count(self, key: str, sign: int) -> None:
+        """Adds (or with -1 takes away) a key's holds to the sums, which are kept because every order asks for them."""
+        for asset in {asset for asset, _ in self._holds.get(key, {}).values()}:
+            self._locked[asset] = self.locked(asset) + sign * self.held_under(key, asset)
 
     def held_under(self, key: str, asset: str) -> Decimal:
         """The hold of a key, of one asset."""

@@ -51,6 +51,7 @@ class Exchange(ExchangeState):
             owner.hedged = hedged
         if leverage is not None:
             owner.leverage[symbol] = leverage
+            self.hold_again(account, symbol)
         self.emit(EventKind.CONFIGURED, owner, time_ms, symbol=symbol)
 
     def set_trading(self, symbol: str, trading: Trading) -> None:

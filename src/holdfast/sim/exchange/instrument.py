@@ -58,8 +58,9 @@ class Trading(StrEnum):
 class Instrument(msgspec.Struct, frozen=True, kw_only=True):
     """`margined`: positions against collateral in `quote` (perpetuals, FX); otherwise base and quote change hands.
     Rates are fractions of the traded value. `percent_up` and `percent_down` multiply the last price into the band
-    that limit prices stay in (`one_sided_band`: buys only not above it, sells only not below). `fifo_lots`: profit is realised first in, first out; otherwise at the average price.
-    `trigger_on_touch`: conditional orders watch the price they would trade at (ask for a buy) and not the last one."""
+    that limit prices stay in (`one_sided_band`: buys only not above it, sells only not below it). `fifo_lots`: profit
+    is realised first in, first out; otherwise at the average price. `trigger_on_touch`: conditional orders watch the
+    price they would trade at (ask for a buy) and not the last one."""
 
     name: str
     base: str

@@ -138,6 +138,8 @@ def trade(state: ExchangeState, order: Order, price: Decimal, size: Decimal, *, 
         changed_ms=time_ms,
     )
     state.put(after)
+    if book.instrument.margined:
+        state.hold_again(account.name, spec.symbol)
     state.trades.append(done)
     state.emit(
         EventKind.TRADED, account, time_ms, order=after, trade=done, assets=(*state.assets_of(spec.symbol), fee_asset)

@@ -107,6 +107,14 @@ class ExchangeState:
         asset, amount = self.needed(order)
         account.hold(hold_key(order), order.id, asset, amount)
 
+    def hold_again(self, account: str, symbol: str) -> None:
+        """Sets anew what the open orders of a margined symbol hold: a new position or leverage changes that."""
+        owner = self.accounts[account]
+        for order in [self.orders[number] for number in self.books[symbol].open]:
+            if order.account == account:
+                asset, amount = self.needed(order)
+                owner.hold(hold_key(order), order.id, asset, amount)
+
     def change(self, order: Order, kind: EventKind, time_ms: int, *, cause: str = "", **fields: object) -> Order:
         """A new value of an order, stored and told."""
         changed = msgspec.structs.replace(order, changed_ms=time_ms, **fields)

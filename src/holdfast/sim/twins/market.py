@@ -8,6 +8,7 @@ the price, one trade happens a second, takers buy half of the volume, a fiftieth
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Iterator
 from dataclasses import dataclass
 from decimal import Decimal
@@ -229,20 +230,23 @@ class MarketSource:
         at = int(np.searchsorted(self._opens, after - bar_ms))
         while at < len(self._opens) and self._opens[at] <= now_ms:
             start = int(self._opens[at])
-            rows = [(tape, row) for tape in self.tapes.values() if (row := _row(tape, start)) is not None]
-            for offset in self._offsets:
-                if after < start + offset <= now_ms:
-                    for tape, row in rows:
-                        yield tape.tick(row, start + offset)
+            due = self._offsets[
+                bisect_right(self._offsets, after - start) : bisect_right(self._offsets, now_ms - start)
+            ]
+            rows = (
+                [(tape, row) for tape in self.tapes.values() if (row := _row(tape, start)) is not None] if due else []
+            )
+            for offset in due:
+                for tape, row in rows:
+                    yield tape.tick(row, start + offset)
             at += 1
 
     def next_ms(self) -> int | None:
         """When something happens next; None after the recording's end."""
         at = int(np.searchsorted(self._opens, self.done_ms - self.timeframe.ms))
         for start in self._opens[at : at + 2]:
-            for offset in self._offsets:
-                if start + offset > self.done_ms:
-                    return int(start + offset)
+            if (place := bisect_right(self._offsets, self.done_ms - int(start))) < len(self._offsets):
+                return int(start) + self._offsets[place]
         return None if at + 2 >= len(self._opens) else int(self._opens[at + 2])
 
 

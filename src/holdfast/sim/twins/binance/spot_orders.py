@@ -142,7 +142,13 @@ def placed(order: Order) -> Json:
 
 def acknowledged(order: Order) -> Json:
     """ACK of a placed order."""
-    return {name: placed(order)[name] for name in ("symbol", "orderId", "orderListId", "clientOrderId", "transactTime")}
+    return {
+        "symbol": order.spec.symbol,
+        "orderId": order.id,
+        "orderListId": order.group or -1,
+        "clientOrderId": order.spec.client_id,
+        "transactTime": order.changed_ms,
+    }
 
 
 def full(desk: Desk, order: Order) -> Json:

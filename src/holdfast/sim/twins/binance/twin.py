@@ -75,7 +75,7 @@ class BinanceTwin:
         keys = Keys(
             [ApiKey(key=one.key, account=one.name, secret=one.secret, public_key=one.public_key) for one in accounts]
         )
-        self.gate = Gate(clock, self.faults, keys, self.refresh)
+        self.gate = Gate(clock, self.faults, keys, self._move_markets)
         self.spot_streams = Streams(self.spot, self.faults, life_ms=stream_life_ms)
         self.usdm_streams = Streams(self.usdm, self.faults, life_ms=stream_life_ms)
         self.socket_api = SocketApi(self.spot, self.gate, keys)
@@ -142,7 +142,20 @@ class BinanceTwin:
         return min([_STEP_MOST_S, *(max(wait, _STEP_LEAST_S) for wait in waits)])
 
     def refresh(self) -> None:
-        """Brings both markets up to the clock: prices, trades, frames, funding, timers."""
+        """Brings all up to the clock: prices, trades, frames, funding, timers, ends of life."""
+        self._move_markets()
+        now_ms, venue_ms = self.clock.now_ms(), self.gate.venue_ms()
+        for desk, streams in ((self.spot, self.spot_streams), (self.usdm, self.usdm_streams)):
+            streams.tell_all_markets(now_ms, venue_ms)
+            streams.end_old(now_ms, venue_ms)
+            desk.exchange.expire(now_ms)
+        fire_dead_man(self.usdm, venue_ms)
+        self._end_listen_keys(venue_ms)
+        if (cut := self.faults.take(Fault.CUT_STREAMS)) is not None:
+            for connection in self._server.connections():
+                connection.cut(int(cut.value) or 1006)
+
+    def _move_markets(self) -> None:
         now_ms, venue_ms = self.clock.now_ms(), self.gate.venue_ms()
         for desk, streams in ((self.spot, self.spot_streams), (self.usdm, self.usdm_streams)):
             for source in desk.sources:
@@ -152,14 +165,6 @@ class BinanceTwin:
                     streams.tell(tick, venue_ms)
                 if not desk.spot:
                     _fund(desk, source, before, now_ms)
-            streams.tell_all_markets(now_ms, venue_ms)
-            streams.end_old(now_ms, venue_ms)
-            desk.exchange.expire(now_ms)
-        fire_dead_man(self.usdm, venue_ms)
-        self._end_listen_keys(venue_ms)
-        if (cut := self.faults.take(Fault.CUT_STREAMS)) is not None:
-            for connection in self._server.connections():
-                connection.cut(int(cut.value) or 1006)
 
     def announce_shutdown(self) -> None:
         """The venue's word to all stream connections that they will be closed."""
@@ -237,9 +242,9 @@ async def run_twin(
     if speed != 1.0:
         clock = RecordedClock(clock.now_ms(), speed=speed)
     twin = BinanceTwin([read_recording(path) for path in recordings], clock, accounts=accounts)
-    await twin.start(host, port)
-    await twin.control.start(host, control_port)
     try:
+        await twin.start(host, port)
+        await twin.control.start(host, control_port)
         if started is not None:
             started.set_result(twin)
         while True:
