@@ -27,7 +27,9 @@ def open_client(
             "secret": secret,
             "password": password,
             "enableRateLimit": True,
-            "options": {"defaultType": kind},
+            # Open orders are read of all symbols at once, which costs more and leaves none out.
+            "options": {"defaultType": kind, "warnOnFetchOpenOrdersWithoutSymbol": False}
+            | ({"defaultSubType": "linear"} if kind == "swap" else {}),
         }
     )
     if sandbox:
