@@ -14,6 +14,8 @@ from holdfast.model.errors import Retryable
 from holdfast.ports.transport import FrameSink
 
 BROKEN = 1006  # RFC 6455, 7.1.5: no close frame was received
+_TEXT = WSMsgType.TEXT
+_DATA = (_TEXT, WSMsgType.BINARY, WSMsgType.CONTINUATION)
 NO_CODE = 1005  # the close frame carried none
 
 
@@ -22,22 +24,20 @@ class _Listener(WSListener):
 
     def __init__(self, sink: FrameSink) -> None:
         self._sink = sink
+        self._whole = sink.frame
         self._part = b""
         self._closing = (BROKEN, "the connection broke")
 
     def on_ws_frame(self, transport: WSTransport, frame: WSFrame) -> None:
         kind = frame.msg_type
-        if kind == WSMsgType.TEXT or kind == WSMsgType.BINARY:
-            if frame.fin:
-                self._sink.frame(frame.get_payload_as_memoryview())
-            else:
-                self._part = frame.get_payload_as_bytes()
-        elif kind == WSMsgType.CONTINUATION:
+        if kind is _TEXT and frame.fin:
+            self._whole(frame.get_payload_as_memoryview())
+        elif kind in _DATA:
             self._part += frame.get_payload_as_bytes()
             if frame.fin:
                 whole, self._part = self._part, b""
-                self._sink.frame(memoryview(whole))
-        elif kind == WSMsgType.CLOSE:
+                self._whole(memoryview(whole))
+        elif kind is WSMsgType.CLOSE:
             code = frame.get_close_code()
             self._closing = (int(code.value) or NO_CODE, frame.get_close_reason() or "")
             transport.send_close(WSCloseCode.OK)

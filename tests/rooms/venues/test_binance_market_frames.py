@@ -67,7 +67,8 @@ def test_quotes_and_mark_prices_are_the_newest() -> None:
     mark = {"e": "markPriceUpdate", "E": 5, "s": "BTCUSDT", "p": "11794.15", "P": "1", "i": "11784.6", "r": "0.0003"}
     frames.frame(frame({**mark, "T": 1562306400000}))
     assert (frames.quotes["BTCUSDT"].bid, frames.quotes["BTCUSDT"].ask) == (25.3519, 25.3652)
-    assert frames.quotes["ETHUSDT"].bid_size == 31.21
+    assert (frames.quotes["ETHUSDT"].bid, frames.quotes["ETHUSDT"].time_ms) == (25.3519, 5)
+    assert frames.frames == 4
     now = frames.marks["BTCUSDT"]
     assert (now.mark, now.index, now.funding_rate, now.next_funding_ms) == (11794.15, 11784.6, 0.0003, 1562306400000)
     assert math.isnan(now.bid)
