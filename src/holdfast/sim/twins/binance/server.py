@@ -27,6 +27,7 @@ from holdfast.sim.twins.faults import Faults
 
 _ROOTS = ("public", "market", "private")
 _VENUE = ".binance."
+_FUTURES = "fstream"
 
 
 class Server:
@@ -87,7 +88,7 @@ class Server:
     async def _socket(self, request: web.BaseRequest) -> web.StreamResponse:
         host, path = _split_host(request.path)
         parts = [part for part in path.split("/") if part]
-        futures = host.startswith("fstream.")
+        futures = host.split(".")[0] == _FUTURES
         if parts[:1] == ["ws-api"]:
             return await self._serve_socket_api(request)
         root = parts.pop(0) if parts[:1] and parts[0] in _ROOTS else ""
@@ -170,9 +171,10 @@ class Server:
 
 
 def _split_host(path: str) -> tuple[str, str]:
-    """(host, path) of a path that may begin with one of the venue's host names; host '' where it does not."""
+    """(host, path) of a path that may begin with one of the venue's host names, or just with `fstream`; host '' where
+    it does not."""
     first, slash, rest = path.removeprefix("/").partition("/")
-    return (first, slash + rest) if _VENUE in first else ("", path)
+    return (first, slash + rest) if _VENUE in first or first == _FUTURES else ("", path)
 
 
 def _joined(query: str, raw: str) -> str:
