@@ -167,6 +167,23 @@ class Sequencer:
                 found.append(Hole(symbol, series.next_ms, end_ms, since_ms, self._urgency(series, end_ms)))
         return found
 
+    def is_behind(self, until_ms: int) -> bool:
+        """Whether a ready series that was complete one bar before lacks the bar that closed at `until_ms`. One that has
+        lacked more than that is not worth waiting for: it is asked for, halted or closed."""
+        last_ms = until_ms - self.base.ms
+        return any(
+            series.ready and series.next_ms == last_ms and last_ms not in series.waiting and series.known_ms <= last_ms
+            for series in self._series.values()
+        )
+
+    def has_more(self, until_ms: int) -> bool:
+        """Whether a series can go on towards `until_ms`: what it waited for has come, or does not exist."""
+        return any(
+            series.next_ms + self.base.ms <= until_ms
+            and (series.next_ms in series.waiting or series.next_ms < series.known_ms)
+            for series in self._series.values()
+        )
+
     def complete_ms(self, symbols: Sequence[Symbol]) -> Times:
         """For each symbol how far its series is complete, for `CandleBook.wait_for`; FOREVER_MS if it is not followed,
         so that nobody waits for it."""
