@@ -16,8 +16,8 @@ _REFUSED = frozenset(
     {"AuthenticationError", "ArgumentsRequired", "BadRequest", "OperationRejected", "InsufficientFunds"}
     | {"InvalidOrder", "InvalidAddress", "NotSupported", "InvalidProxySettings"}
 )
-# What a reader of an answer stumbles over when it is not as expected.
-STUMBLES = (LookupError, TypeError, ValueError, AttributeError, ArithmeticError)
+# What ccxt stumbles over when an answer is not as it expects, or its own queue is full.
+STUMBLES = (LookupError, TypeError, ValueError, AttributeError, ArithmeticError, RuntimeError)
 
 
 class NotFound(Refused):
