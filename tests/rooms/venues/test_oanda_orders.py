@@ -17,8 +17,10 @@ from holdfast.ports.exchange import Stamp
 from holdfast.ports.transport import HttpAnswer, Priority
 from holdfast.venues.oanda.errors import RefusedByOanda
 from holdfast.venues.oanda.fills import fills_of
+from holdfast.venues.oanda.session import Credentials
 from holdfast.venues.oanda.tale import Tale
 from holdfast.venues.oanda.wire import Transaction, read_line
+from holdfast.world.secrets import read_keys
 
 
 def answer(status: int, body: object = None) -> HttpAnswer:
@@ -93,6 +95,17 @@ def test_what_is_past_its_stamp_is_not_sent() -> None:
         assert not stage.wire.asked
 
     play(scene)
+
+
+def test_account_and_token_come_under_oandas_names_and_print_as_nothing() -> None:
+    given = {"HOLDFAST_OANDA_ACCOUNT": ACCOUNT, "HOLDFAST_OANDA_TOKEN": TOKEN}
+    keys = read_keys("oanda", given, kinds=("ACCOUNT", "TOKEN"))
+    assert keys is not None
+    assert (keys.key, keys.secret) == (ACCOUNT, TOKEN)
+    assert TOKEN not in repr(Credentials(keys.secret, keys.key))
+    del given["HOLDFAST_OANDA_TOKEN"]
+    with pytest.raises(BadInput, match="HOLDFAST_OANDA_TOKEN is missing"):
+        read_keys("oanda", given, kinds=("ACCOUNT", "TOKEN"))
 
 
 def test_without_a_token_nothing_is_asked() -> None:

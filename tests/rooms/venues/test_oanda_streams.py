@@ -6,10 +6,13 @@ import asyncio
 from decimal import Decimal
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from oanda_scene import EURUSD, NOW_MS, Json, Scene, created, filled, log_of, play
 
 from holdfast.model.errors import Retryable
 from holdfast.model.fill import Fill
+from holdfast.model.order import OrderReport
 from holdfast.ports.exchange import PrivateEvent, StreamNote, StreamState
 from holdfast.ports.transport import HttpAnswer
 from holdfast.venues.oanda.errors import RefusedByOanda
@@ -70,6 +73,32 @@ def test_each_transaction_is_told_once_whatever_the_stream_repeats_or_leaves_out
         await stage.oanda.close()
         await ear.task
         assert not line.open
+
+    play(scene)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(st.integers(0, len(LOG) - 1), max_size=12), st.lists(st.integers(0, 12), max_size=3))
+def test_any_mixture_of_lines_is_told_as_the_log_has_it(lines: list[int], beats: list[int]) -> None:
+    """Lost, repeated and exchanged lines, heartbeats anywhere: every fill once and in order."""
+
+    async def scene() -> None:
+        stage = Scene(GET_summary=account(3))
+        stage.wire.say(GET_sinceid={"transactions": [], "lastTransactionID": "3"})
+        ear = Ear(stage)
+        await stage.pass_s(0)
+        stage.wire.say(**log_of(*LOG))
+        for place, number in enumerate(lines):
+            stage.lines.opened[0].say(LOG[number], *([heartbeat(LOG[number]["id"])] if place in beats else []))
+            if place % 2:
+                await stage.pass_s(0)
+        stage.lines.opened[0].say(heartbeat(8))
+        await stage.pass_s(0)
+        assert ear.trades == ["5:5", "7:7"]
+        reports = [event.client_order_id for event in ear.heard if isinstance(event, OrderReport)]
+        assert reports == ["hf-1", "hf-2"]
+        await stage.oanda.close()
+        await ear.task
 
     play(scene)
 

@@ -119,8 +119,10 @@ class OandaExchange:
 
     async def read_time_ms(self) -> int:
         """See Exchange. OANDA tells its time along with prices, so a price is asked for."""
-        name = next(iter(self.rules or await self.read_instruments())).name
-        body = await self._session.read(f"{self._session.account_path}/pricing", (("instruments", name),))
+        symbol = next(iter(self.rules or await self.read_instruments()), None)
+        if symbol is None:
+            raise Refused("This OANDA account may trade nothing, so that OANDA tells it no time.")
+        body = await self._session.read(f"{self._session.account_path}/pricing", (("instruments", symbol.name),))
         return wire.time_ms(read_prices(body).time)
 
     async def read_instruments(self) -> Mapping[Symbol, Instrument]:
