@@ -39,9 +39,7 @@ def _vote(window: Window) -> Votes:
     volatility = _volatility(high, low, close, atr)
     score = TREND * trend + MOMENTUM * momentum + VOLATILITY * volatility
     spread = (
-        np.abs(trend - score) * TREND
-        + np.abs(momentum - score) * MOMENTUM
-        + np.abs(volatility - score) * VOLATILITY
+        np.abs(trend - score) * TREND + np.abs(momentum - score) * MOMENTUM + np.abs(volatility - score) * VOLATILITY
     )
 
     ballot.abstain("flat_price", atr <= 0)
@@ -96,9 +94,7 @@ def _aroon(high: Floats, low: Floats, bars: int) -> Floats:
     since_high = c.bars_since(high >= c.rolling_max(high, bars + 1), bars + 1)
     since_low = c.bars_since(low <= c.rolling_min(low, bars + 1), bars + 1)
     reach = float(bars)
-    return (
-        np.where(np.isnan(since_low), reach, since_low) - np.where(np.isnan(since_high), reach, since_high)
-    ) / reach
+    return (np.where(np.isnan(since_low), reach, since_low) - np.where(np.isnan(since_high), reach, since_high)) / reach
 
 
 def _momentum(high: Floats, low: Floats, close: Floats, rsi: Floats, atr: Floats) -> Floats:
