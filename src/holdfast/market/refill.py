@@ -29,7 +29,7 @@ class _Failing:
 
 
 class RefillDesk:
-    """Which holes are asked for now: at most `most_at_once` requests under way and one a series, each for at most
+    """Which holes to ask for next: at most `most_at_once` requests under way and one a series, each for at most
     `most_bars` bars, which is no more than the venue gives at once. A request that failed is made again after
     `first_wait_ms`, doubled each time up to `longest_wait_ms`."""
 
