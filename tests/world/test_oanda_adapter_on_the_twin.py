@@ -219,6 +219,23 @@ def test_what_is_wrong_with_an_order_is_said_by_oandas_own_reason(recording: Rec
     play(scene)
 
 
+def test_a_close_that_finds_less_than_it_asks_for_opens_nothing(recording: Recording) -> None:
+    async def scene() -> None:
+        async with staged(recording) as stage:
+            await stage.oanda.place(stage.order("entry", "300"), stage.stamp())
+            for name, sold in (("first", 300), ("second", 0)):
+                close = stage.order(name, side=Side.SELL, leg=Leg.CLOSE)
+                try:
+                    report = await stage.oanda.place(close, stage.stamp())
+                    assert report.state is OrderState.CANCELLED
+                    assert report.filled_size == sold
+                except RefusedByOanda as refusal:
+                    assert (refusal.status, sold) == (400, 0)
+                assert await stage.oanda.read_positions() == {}
+
+    play(scene)
+
+
 def test_a_wrong_token_is_refused_everywhere(recording: Recording) -> None:
     async def scene() -> None:
         async with staged(recording, token="wrong-token") as stage:
