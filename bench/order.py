@@ -177,6 +177,9 @@ def main() -> None:
         report.add(f"{what}, p50", size, p50[name], "µs", limit=p50["bare"], limit_is=bare)
         report.add(f"{what}, p99", size, p99[name], "µs", limit=p99["bare"], limit_is=bare)
     report.add("p50 as a share of ccxt's", size, p50["ours"] / p50["ccxt"], "", target=0.45)
+    own = {name: p50[name] - p50["bare"] for name in ("ours", "ccxt")}
+    report.add("p50 beyond the bare socket's", size, own["ours"], "µs")
+    report.add("  of ccxt", size, own["ccxt"], "µs")
     report.note("The twin's own time, about what the bare socket waits, is in every figure.")
     report.print()
 

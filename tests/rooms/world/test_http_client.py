@@ -217,6 +217,35 @@ def test_a_caller_that_goes_away_leaves_no_answer_for_the_next() -> None:
     assert asyncio.run(play()) == b"ok"
 
 
+def test_closing_ends_the_idle_connections_at_once_and_the_busy_ones_after_their_answer() -> None:
+    ended = 0
+
+    async def slow(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal ended
+        try:
+            while True:
+                await reader.readuntil(b"\r\n\r\n")
+                await asyncio.sleep(0.05)
+                writer.write(OK)
+        finally:
+            ended += 1
+
+    async def play() -> None:
+        async with served(slow) as origin:
+            client = HttpClient()
+            await asyncio.gather(client.send(ask(origin)), client.send(ask(origin)))
+            busy = asyncio.create_task(client.send(ask(origin)))
+            await asyncio.sleep(0.02)
+            await client.close()
+            await asyncio.sleep(0.01)
+            assert ended == 1
+            assert (await busy).body == b"ok"
+            await asyncio.sleep(0.02)
+            assert ended == 2
+
+    asyncio.run(play())
+
+
 def test_what_is_no_http_is_no_answer() -> None:
     async def babble(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.readuntil(b"\r\n\r\n")

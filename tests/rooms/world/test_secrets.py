@@ -10,6 +10,7 @@ import pytest
 from holdfast.model.errors import BadInput
 from holdfast.world.secrets import read_keys
 
+PEM = "-----{} PRIVATE KEY-----".format
 NAMES = ("HOLDFAST_BINANCE_KEY", "HOLDFAST_BINANCE_SECRET")
 
 
@@ -65,7 +66,7 @@ def test_a_file_that_git_tracks_is_refused(tmp_path: Path) -> None:
 
 def test_a_secret_may_be_a_pem_file_beside_it(tmp_path: Path) -> None:
     pem = tmp_path / "key.pem"
-    pem.write_text("-----BEGIN PRIVATE KEY-----\nabc\n-----END PRIVATE KEY-----\n")
+    pem.write_text(f"{PEM('BEGIN')}\nabc\n{PEM('END')}\n")
     pem.chmod(0o644)
     given = {NAMES[0]: "k", NAMES[1]: str(pem)}
     with pytest.raises(BadInput, match="chmod 600"):
@@ -73,7 +74,7 @@ def test_a_secret_may_be_a_pem_file_beside_it(tmp_path: Path) -> None:
     pem.chmod(0o600)
     keys = read_keys("binance", given)
     assert keys is not None
-    assert keys.secret.startswith("-----BEGIN PRIVATE KEY-----\nabc")
+    assert keys.secret.startswith(f"{PEM('BEGIN')}\nabc")
 
 
 def test_a_file_that_is_not_there_is_said(tmp_path: Path) -> None:
