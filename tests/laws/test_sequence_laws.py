@@ -93,3 +93,38 @@ def test_a_book_that_was_healed_equals_one_that_missed_nothing(
         for name in COLUMNS:
             np.testing.assert_array_equal(getattr(ours, name), getattr(theirs, name))
         np.testing.assert_array_equal(cut.trust(frame, 60), whole.trust(frame, 60))
+
+
+@settings(max_examples=40, deadline=None)
+@given(minutes=st.integers(1, 150), seed=st.integers(0, 2**32 - 1), joined=st.integers(0, 150), with_past=st.booleans())
+def test_a_book_that_grew_equals_one_that_had_all_its_symbols_from_the_start(
+    minutes: int, seed: int, joined: int, with_past: bool
+) -> None:
+    """The last symbol joins at some minute, its past with it: at once, or only its future."""
+    block = market(minutes, seed, 0.05)
+    late = block.symbol_index == 2
+    seen = ~late if with_past else ~(late & (block.open_time_ms < START_MS + joined * M1.ms))
+    whole = empty_book()
+    whole.ingest(block if with_past else rows_of(block, np.flatnonzero(seen)), now_ms=START_MS + minutes * M1.ms)
+    grown = CandleBook(SYMBOLS[:2], M1, FRAMES, capacity=60, room=8, base_room=400, min_bars=20, sparse=("oanda",))
+    for minute in range(1, minutes + 1):
+        now_ms = START_MS + minute * M1.ms
+        if minute == min(joined + 1, minutes):
+            grown.grow(SYMBOLS)
+            grown.grow(SYMBOLS)
+            assert grown.symbols == SYMBOLS
+            if with_past:
+                grown.ingest(
+                    rows_of(block, np.flatnonzero(late & (block.open_time_ms < now_ms - M1.ms))), now_ms=now_ms
+                )
+        new = block.open_time_ms == now_ms - M1.ms
+        grown.wait_for(np.full(len(grown.symbols), now_ms))
+        grown.ingest(rows_of(block, np.flatnonzero(new & (seen | with_past))), now_ms=now_ms)
+    if len(grown.symbols) < 3 or joined >= minutes:
+        return
+    end_ms = START_MS + minutes * M1.ms
+    assert grown.status(end_ms) == whole.status(end_ms)
+    for frame in FRAMES:
+        ours, theirs = grown.window(frame, 60), whole.window(frame, 60)
+        for name in COLUMNS:
+            np.testing.assert_array_equal(getattr(ours, name), getattr(theirs, name))

@@ -49,6 +49,11 @@ class Admission:
         self.counts: Times = np.zeros((len(store.end), len(DEFECTS)), dtype=np.int64)
         self._store = store
 
+    def grow(self) -> None:
+        """Counts for the symbols that the store has more, too."""
+        more = len(self._store.end) - len(self.counts)
+        self.counts = np.concatenate((self.counts, np.zeros((more, len(DEFECTS)), dtype=np.int64)))
+
     def admit(self, symbol: Indices, open_time_ms: Times, values: Floats, *, now_ms: int) -> tuple[Rows, Rows | None]:
         """Splits candles (`values` (N, 5)) into those that enter and those that come again or too late.
 

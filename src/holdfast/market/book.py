@@ -5,7 +5,7 @@ Pure: `now_ms` is an argument. Optional inputs are laid beside a window by `inpu
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import NamedTuple
@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from holdfast.market.admission import Admission
+from holdfast.market.calendar import PLAIN, Calendar
 from holdfast.market.closed import Closed
 from holdfast.market.columns import Columns, Indices
 from holdfast.market.derivation import Derivation
@@ -69,6 +70,7 @@ class CandleBook:
         room: int = 64,
         base_room: int | None = None,
         sparse: Collection[str] = SPARSE_VENUES,
+        calendar: Calendar = PLAIN,
         grace_ms: int = 0,
         min_bars: int = 200,
         quarantine_bars: int = 12,
@@ -83,7 +85,8 @@ class CandleBook:
         self._min_bars = min_bars
         self._quarantine_bars = quarantine_bars
         self._index = {symbol: index for index, symbol in enumerate(self.symbols)}
-        self._continuity = Continuity(self.symbols, sparse)
+        self._sparse, self._calendar = sparse, calendar
+        self._continuity = Continuity(self.symbols, sparse, calendar)
         self._columns: dict[Timeframe, Columns] = {}
         self._derivations: list[Derivation] = []
         self._lay_out(capacity, room, max(room, base_room or room))
@@ -114,6 +117,24 @@ class CandleBook:
     def index(self, symbol: Symbol) -> int:
         """The row of `symbol` in every array; KeyError if it is not in the book."""
         return self._index[symbol]
+
+    def grow(self, symbols: Iterable[Symbol]) -> None:
+        """Adds rows at the end for the symbols that are not in the book. A new row waits for its candles until
+        `wait_for` says otherwise, so that its past may still be ingested. No row ever leaves."""
+        more = tuple(dict.fromkeys(symbol for symbol in symbols if symbol not in self._index))
+        if not more:
+            return
+        self.symbols += more
+        self._index = {symbol: index for index, symbol in enumerate(self.symbols)}
+        self._continuity = Continuity(self.symbols, self._sparse, self._calendar)
+        for columns in self._columns.values():
+            columns.grow(self._continuity)
+        for made in self._derivations:
+            made.grow(self._continuity)
+        self._admission.grow()
+        self._complete_ms = np.concatenate((self._complete_ms, np.zeros(len(more), dtype=np.int64)))
+        self._no_times = np.empty((len(self.symbols), 0), dtype=np.int64)
+        self._seen_symbols, self._seen_map = self.symbols, None
 
     def parts(self, block: CandleBlock, *, now_ms: int) -> Iterator[tuple[CandleBlock, int]]:
         """The block cut in time wherever a series may begin anew, each part with the time at its end; mostly one.

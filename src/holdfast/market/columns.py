@@ -84,6 +84,23 @@ class Columns:
         self._last_gap[rows] = last_gap[lasts]
         return busiest
 
+    def grow(self, continuity: Continuity) -> None:
+        """Adds empty rows at the end for the symbols that `continuity` has more."""
+        more = len(continuity.sparse) - len(self.end)
+        self.values = np.concatenate((self.values, np.full((5, more, self.values.shape[2]), np.nan)), axis=1)
+        self.open_time_ms = _longer(self.open_time_ms, more, 0)
+        self.bar_number = _longer(self.bar_number, more, 0)
+        self.since_gap = _longer(self.since_gap, more, 0)
+        # Level with the others, so that a window stays a view.
+        self.end = _longer(self.end, more, int(self.end.max(initial=self.keep)))
+        self.newest_ms = _longer(self.newest_ms, more, 0)
+        self.newest_close = _longer(self.newest_close, more, np.nan)
+        self.bars = _longer(self.bars, more, 0)
+        self.fresh = _longer(self.fresh, more, 0)
+        self.gaps = _longer(self.gaps, more, 0)
+        self._last_gap = _longer(self._last_gap, more, _NO_GAP)
+        self._continuity = continuity
+
     def restart(self, rows: Indices) -> None:
         """Empties these rows: their next bar is number 1. Their newest time is kept, so that order still holds."""
         self.values[:, rows] = np.nan
@@ -142,3 +159,8 @@ class Columns:
         ):
             array[..., : self.keep] = self.tail(array, self.keep, empty=empty)
         self.end[:] = self.keep
+
+
+def _longer(array: NDArray[_Scalar], more: int, filled: float) -> NDArray[_Scalar]:
+    """The same with more rows at the end."""
+    return np.concatenate((array, np.full((more, *array.shape[1:]), filled, dtype=array.dtype)))

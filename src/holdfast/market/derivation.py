@@ -30,6 +30,14 @@ class Derivation:
         self._resolved_by_all = 0
         self._continuity = continuity
 
+    def grow(self, continuity: Continuity) -> None:
+        """Adds the symbols that `continuity` has more; their columns have grown already."""
+        more = np.zeros(len(continuity.sparse) - len(self.incomplete), dtype=np.int64)
+        self.incomplete = np.concatenate((self.incomplete, more))
+        self._resolved = np.concatenate((self._resolved, more))
+        self._resolved_by_all = 0
+        self._continuity = continuity
+
     def close_periods(self, horizon_ms: Times, newest_horizon_ms: int, added: int) -> int:
         """Makes every bar whose period ends by its symbol's horizon, `added` shorter bars (at most) being new.
 

@@ -81,6 +81,11 @@ class Inputs:
         self._as_of: dict[str, list[tuple[int, AsOf]]] = {}
         self._headlines: list[tuple[list[int], Decayed]] = []
 
+    def grow(self, symbols: Iterable[Symbol]) -> None:
+        """Numbers symbols that the book has more by now, in the book's order."""
+        for symbol in symbols:
+            self._row.setdefault(symbol, len(self._row))
+
     def attach(self, name: str, symbol: Symbol, series: AsOf) -> None:
         """Lets `series` fill the column `name` (a name of model.window) of one symbol; KeyError for a stranger."""
         self._as_of.setdefault(name, []).append((self._row[symbol], series))
