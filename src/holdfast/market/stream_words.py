@@ -35,7 +35,7 @@ class StreamLimits(msgspec.Struct, frozen=True):
             )
 
 
-class StreamPolicy(msgspec.Struct, frozen=True, kw_only=True):
+class StreamPolicy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Our own patience. A stream of an open market brings a frame about every `expected_ms`, and is silent after
     `silence_factor` times that. One that was just asked for has `verify_ms` for its first frame; one that is fed by
     requests alone is asked for again every `retry_silent_ms`. A connection is replaced `roll_before_ms` to twice that
@@ -50,6 +50,15 @@ class StreamPolicy(msgspec.Struct, frozen=True, kw_only=True):
     roll_before_ms: int = 1_800_000
     back_off_first_ms: int = 1_000
     back_off_most_ms: int = 60_000
+
+    def __post_init__(self) -> None:
+        if min(msgspec.structs.astuple(self)) < 1:
+            raise BadInput("No time to wait for streams may be zero or less.", "Raise the one that is.")
+        if self.back_off_first_ms > self.back_off_most_ms:
+            raise BadInput(
+                f"back_off_first_ms {self.back_off_first_ms} is above back_off_most_ms {self.back_off_most_ms}.",
+                "Lower the first, or raise the most.",
+            )
 
     @property
     def silence_ms(self) -> int:

@@ -23,7 +23,7 @@ class Event(StrEnum):
     SETTINGS_CHANGED = "settings.changed"  # version, names
 
     FEED_STARTED = "feed.started"  # venue, symbols, timeframe
-    FEED_SILENT = "feed.silent"  # venue, silent_s
+    FEED_SILENT = "feed.silent"  # venue, silent_s, stream, measure: what is done about it
     FEED_ENDED = "feed.ended"  # venue, candles
     CANDLE_DEFECT = "candle.defect_found"  # symbol, code, open_time_ms
     SERIES_TRUST = "series.trust_changed"  # symbol, timeframe, trust, reason

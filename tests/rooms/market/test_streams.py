@@ -352,6 +352,10 @@ def test_every_state_knows_every_event_that_can_reach_it() -> None:
     assert {phase for phase, _ in CONNECTION_TABLE} == set(ConnectionPhase)
 
 
-def test_limits_that_allow_nothing_are_refused() -> None:
+def test_limits_and_patience_that_allow_nothing_are_refused() -> None:
+    with pytest.raises(BadInput):
+        StreamPolicy(verify_ms=0)
+    with pytest.raises(BadInput):
+        StreamPolicy(back_off_first_ms=2000, back_off_most_ms=1000)
     with pytest.raises(BadInput):
         StreamLimits(streams_per_connection=200, messages_per_s=1)
