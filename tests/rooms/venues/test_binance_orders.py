@@ -41,6 +41,7 @@ def test_a_limit_order_is_stamped_by_its_caller_and_signed_over_what_is_sent() -
             "timeInForce": "GTC",
             "newClientOrderId": "hfentry",
             "quantity": "0.5",
+            "newOrderRespType": "RESULT",
             "recvWindow": "1500",
             "timestamp": str(NOW_MS - 7),
             "signature": signature,
@@ -109,6 +110,17 @@ def test_a_failed_order_says_what_to_do_next(case: str, answer: object, error: t
                 await getattr(s, market).place(order(symbol=symbol), STAMP)
             assert isinstance(caught.value, error), case
             assert len(s.wire.asked) == 1, "nothing is sent again by itself"
+
+    play(scene)
+
+
+def test_every_order_asks_to_be_told_its_state_and_fills_only_where_they_are_needed() -> None:
+    async def scene() -> None:
+        s = Scene({"POST order": said(executedQty="0")})
+        await s.spot.place(order(OrderType.STOP, side=Side.SELL, leg=Leg.STOP), STAMP)
+        assert s.wire.sent()["newOrderRespType"] == "RESULT"
+        await s.spot.place(protected(OrderType.MARKET, SPOT), STAMP)
+        assert s.wire.sent(1)["newOrderRespType"] == "FULL"
 
     play(scene)
 

@@ -38,6 +38,7 @@ def entry_with_protection(request: OrderRequest, held: Decimal, rules: SymbolRul
         ("workingQuantity", request.size),
         ("workingTimeInForce", "GTC"),
         ("workingClientOrderId", request.client_order_id),
+        ("newOrderRespType", "RESULT"),
         ("pendingSide", request.protection[0].side.upper()),
         ("pendingQuantity", held),
     ]
@@ -53,17 +54,20 @@ def one_cancels_other(protection: tuple[OrderRequest, ...], size: Decimal, rules
         ("symbol", first.symbol.name),
         ("side", first.side.upper()),
         ("quantity", size),
+        ("newOrderRespType", "RESULT"),
         *_both_legs(protection, rules, prefix=""),
     ]
 
 
 def spot_order(request: OrderRequest, size: Decimal, rules: SymbolRules | None) -> Fields:
-    """A single order."""
+    """A single order. By default Binance would acknowledge a stop without its state, and tell every fill of the others;
+    the fills are of use only where protection has to follow them."""
     fields: Fields = [
         ("symbol", request.symbol.name),
         ("side", request.side.upper()),
         *_leg(request, rules, prefix=""),
         ("quantity", size),
+        ("newOrderRespType", "FULL" if request.protection else "RESULT"),
     ]
     return fields
 
