@@ -1,4 +1,8 @@
-"""A real browser, and a server of its own for it. Where Chromium is missing the tests are skipped, but fail in CI."""
+"""A real browser, and a server of its own for it. Where Chromium is missing the tests are skipped, but fail in CI.
+
+Both live for one file: while a browser is open its driver keeps an event loop running, under which no other test could
+run one of its own.
+"""
 
 from __future__ import annotations
 
@@ -36,7 +40,7 @@ def _chromium() -> str:
     return found
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     place = _chromium()
     with sync_playwright() as playwright:
@@ -45,7 +49,7 @@ def browser() -> Iterator[Browser]:
         browser.close()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def server(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     """The cockpit and the API over the fixture view, in a process of their own. Asks for the browser first, so that
     nothing is started where there is none."""

@@ -16,6 +16,10 @@ Candles = Annotated[
     list[Path],
     typer.Option("--candles", metavar="FILE", help="Recorded candles (Parquet). Repeat it to play several together."),
 ]
+MaybeCandles = Annotated[
+    list[Path] | None,
+    typer.Option("--candles", metavar="FILE", help="Recorded candles (Parquet), in place of live markets; repeatable."),
+]
 Headlines = Annotated[
     list[Path] | None,
     typer.Option("--headlines", metavar="FILE", help="Recorded headlines (Parquet). May be repeated."),

@@ -74,15 +74,22 @@ class Node:
 
     def __post_init__(self) -> None:
         phases = [
-            Phase("recording", self._open_recording),
-            Phase("journal and history", self._open_doors, self._close_doors),
+            *self._sources(),
             Phase("market", self._fill),
             Phase("execution", self._settle),
+            Phase("api", self._open_api, self._close_api),
             Phase("walk", self._walk, self._halt),
         ]
-        if self.serve is not None:
-            phases.insert(4, Phase("api", self._open_api, self._close_api))
+        if self.serve is None:
+            phases = [phase for phase in phases if phase.name != "api"]
         self.startup = Startup(phases, self.clock, self.log)
+
+    def _sources(self) -> list[Phase]:
+        """The phases that come first: what there is to walk, and where it is kept."""
+        return [
+            Phase("recording", self._open_recording),
+            Phase("journal and history", self._open_doors, self._close_doors),
+        ]
 
     async def run(self) -> None:
         """Starts, walks until the recording ends (with an API: until `stop`), and stops; raises what failed."""
@@ -180,16 +187,23 @@ class Node:
             clock,
             at_full_speed_until_ms=recording.first_open_ms + int(length_ms * self.market.head_start_share),
         )
-        self._tasks = [asyncio.create_task(self._play()), asyncio.create_task(self._measure_lag())]
+        self._begin_loops()
         return f"from {datetime.fromtimestamp(start_ms / 1000, UTC):%Y-%m-%d %H:%M} UTC"
+
+    def _begin_loops(self) -> None:
+        self._tasks = [asyncio.create_task(self._play()), asyncio.create_task(self._measure_lag())]
+
+    async def _follow(self) -> None:
+        """Walks what comes, until its end or the stop."""
+        await self.replay.play(stop=self.stop, on_progress=self.on_progress)
+        if self.replay.ended:
+            self.doors.history.flush()
+            self.view.rests = "The recording has ended: nothing new will come."
+            self.log.info(Event.FEED_ENDED, candles=self.assembly.measures.candles)
 
     async def _play(self) -> None:
         try:
-            await self.replay.play(stop=self.stop, on_progress=self.on_progress)
-            if self.replay.ended:
-                self.doors.history.flush()
-                self.view.rests = "The recording has ended: nothing new will come."
-                self.log.info(Event.FEED_ENDED, candles=self.assembly.measures.candles)
+            await self._follow()
         except Exception as error:  # noqa: BLE001 - the loop's top: what ends the walk ends the node, and is raised there
             self.log.error(Event.LOOP_FAILED, error=error, loop="walk")
             self.failure = error

@@ -18,6 +18,8 @@ import msgspec
 from holdfast.model.entry import encode_body
 from holdfast.model.errors import BadInput
 from holdfast.model.timeframe import Timeframe
+from holdfast.node.feed.live import FeedSettings
+from holdfast.node.feed.universe_watch import UniverseSettings
 from holdfast.risk.limits import Limits
 from holdfast.signals.consensus import Quorum
 from holdfast.signals.weights import WeightSet
@@ -115,8 +117,43 @@ class PaperSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
         )
 
 
+class LiveMarketSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One live market: `venue` and `market` (binance: spot, usdm). `rest` and `streams` are origins that take the place
+    of the venue's own, such as those of a twin."""
+
+    venue: str = "binance"
+    market: str = "spot"
+    rest: str = ""
+    streams: str = ""
+
+    def __post_init__(self) -> None:
+        if (self.venue, self.market) not in LIVE_MARKETS:
+            known = ", ".join(" ".join(place) for place in LIVE_MARKETS)
+            raise BadInput(f"There is no live market '{self.venue} {self.market}'.", f"Known: {known}.")
+        if bool(self.rest) != bool(self.streams):
+            raise BadInput("A live market has only one of rest and streams.", "Give both addresses, or neither.")
+
+
+LIVE_MARKETS = (("binance", "spot"), ("binance", "usdm"))
+
+
+class LiveSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What a node follows when it is given no recording: `markets`, in bars of `base`; `universe` chooses the symbols
+    at the start; `feed` says how long bars are waited for."""
+
+    markets: tuple[LiveMarketSettings, ...] = (LiveMarketSettings(),)
+    base: Timeframe = Timeframe.M1
+    universe: UniverseSettings = UniverseSettings()
+    feed: FeedSettings = FeedSettings()
+
+    def __post_init__(self) -> None:
+        if not self.markets:
+            raise BadInput("No live market is set.", "Give at least one [[live.markets]], or run on a recording.")
+
+
 class ApiSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Where the API and the page are served. Only this machine is let in unless `host` says otherwise."""
+    """Where the API and the page are served. Only this machine is let in unless `host` says otherwise.
+    Commands are taken only where it does not."""
 
     host: str = "127.0.0.1"
     port: int = 8000
@@ -152,6 +189,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     paper: PaperSettings = PaperSettings()
     history: HistorySettings = HistorySettings()
     api: ApiSettings = ApiSettings()
+    live: LiveSettings = LiveSettings()
     node: NodeSettings = NodeSettings()
 
     def __post_init__(self) -> None:

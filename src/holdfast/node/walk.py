@@ -22,7 +22,8 @@ from holdfast.venues.paper import PaperVenue
 
 
 class Walk:
-    """`done_ms`: every moment up to it has been walked, and a restart begins there. `market_ms`: the market's time."""
+    """`done_ms`: every moment up to it has been walked, and a restart begins there. `market_ms`: the market's time.
+    `look_back_ms`: how late a bar may come and still be matched by the paper venue (it passes over those it knows)."""
 
     def __init__(
         self,
@@ -35,6 +36,7 @@ class Walk:
         recorder: Recorder,
         measures: Measures,
         done_ms: int,
+        look_back_ms: int = 0,
     ) -> None:
         self.book = book
         self.desk = desk
@@ -45,6 +47,7 @@ class Walk:
         self.measures = measures
         self.done_ms = done_ms
         self.market_ms = done_ms
+        self.look_back_ms = look_back_ms
         self._settled = False
 
     def take(self, block: CandleBlock, now_ms: int) -> None:
@@ -69,6 +72,7 @@ class Walk:
             self.executor.settle()  # what a process before this one left open
             self._settled = True
         self.executor.tell([Timer(moment.close_ms)])  # orders that were not sent, or not answered
+        self.executor.tell(self.trading.withdrawals(moment.close_ms))  # entries in what an operator has disabled
         self.trading.begin(moment.close_ms)  # the account as it stands now
         for signal in self.desk.signals(moment, panorama):  # the votes that reached a consensus
             self.recorder.note(signal)
@@ -95,5 +99,6 @@ class Walk:
         """Lets the paper venue live on to `until_ms`, and books what it did (mark 2)."""
         if until_ms > self.market_ms:
             self.executor.now_ms = until_ms
-            self.executor.see(self.venue.advance(self.trading.bars_to_match(self.market_ms, until_ms)))
+            after_ms = self.market_ms - self.look_back_ms
+            self.executor.see(self.venue.advance(self.trading.bars_to_match(after_ms, until_ms)))
             self.market_ms = until_ms

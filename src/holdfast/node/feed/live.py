@@ -29,7 +29,7 @@ from holdfast.telemetry.log import Log
 
 _GOODBYE_S = 5.0
 _POLL_S = 0.5
-_MOST_BARS_A_BLOCK = 1440  # of one symbol
+MOST_BARS_A_BLOCK = 1440  # of one symbol
 
 
 class FeedSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -192,7 +192,7 @@ class LiveFeed:
         while await self._wait_for_bars(self.until_ms, stop):
             while True:
                 now_ms = self._clock.now_ms()
-                block = self.sequencer.release(until_ms=self.until_ms, now_ms=now_ms, most=_MOST_BARS_A_BLOCK)
+                block = self.sequencer.release(until_ms=self.until_ms, now_ms=now_ms, most=MOST_BARS_A_BLOCK)
                 self._blocks += 1
                 yield self.until_ms, block
                 if not len(block) and not await self._wait_for_late(self.until_ms + base_ms, stop):

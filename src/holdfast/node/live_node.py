@@ -1,0 +1,162 @@
+"""A node that follows live markets: public data from the venues, fills on paper. No key is read, no order leaves.
+
+What differs from a recorded market is only where candles come from, and that the past is never decided on: what the
+history holds and what is fetched of the time before the start only fills the book.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from holdfast.market.inputs import Inputs
+from holdfast.model.errors import BadInput, HoldfastError
+from holdfast.model.instrument import Instrument
+from holdfast.model.symbol import Symbol
+from holdfast.node.compose import Assembly, Ground, build_book
+from holdfast.node.feed.live import MOST_BARS_A_BLOCK, FeedStatus, LiveFeed
+from holdfast.node.feed.sources import BinanceDialect, LiveMarket
+from holdfast.node.feed.universe_watch import UniverseWatch
+from holdfast.node.node import Node
+from holdfast.node.phases import Phase
+from holdfast.node.settings import LiveMarketSettings
+from holdfast.node.view import View
+from holdfast.portfolio.ledger import Ledger
+from holdfast.signals.panel import LONGEST_MEMORY, find_heads
+from holdfast.venues.binance.endpoints import SPOT_LIVE, USDM_LIVE, SpotEndpoints, UsdmEndpoints, usdm_at
+from holdfast.venues.binance.exchange import Doors
+from holdfast.venues.binance.spot import BinanceSpot
+from holdfast.venues.binance.usdm import BinanceUsdm
+from holdfast.world.chance import fraction
+from holdfast.world.http import HttpClient
+from holdfast.world.rate_budget import BudgetedTransport, RateBudget
+from holdfast.world.websocket import WebSocketClient
+
+LATE_MS = 86_400_000
+
+
+@dataclass(slots=True)
+class LiveNode(Node):
+    """See Node; `market` is not used. `feed` is there once the venues have answered."""
+
+    feed: LiveFeed = field(init=False)
+    _http: HttpClient = field(init=False)
+    _offset_ms: int = 0
+    _instruments: Mapping[Symbol, Instrument] = field(default_factory=dict)
+
+    def _sources(self) -> list[Phase]:
+        return [
+            Phase("journal and history", self._open_doors, self._close_doors),
+            Phase("venues", self._open_venues, self._close_venues),
+        ]
+
+    async def _open_venues(self) -> str:
+        self._http = HttpClient()
+        live, sockets = self.settings.live, WebSocketClient()
+        markets = []
+        for wanted in live.markets:
+            endpoints = _endpoints(wanted)
+            budget = RateBudget((), self.clock)  # the venue tells its limits with its instruments
+            doors = Doors(BudgetedTransport(self._http, {endpoints.rest: budget}), sockets, self.clock, self.venue_ms)
+            dialect = BinanceDialect(endpoints, live.base)
+            markets.append(LiveMarket(_exchange(endpoints, doors), dialect, sockets))
+        try:
+            chosen = await self._choose(markets)
+        except HoldfastError as error:
+            await self._http.close()
+            raise BadInput(
+                f"The venues did not answer: {error}", "Check the network, and the addresses in [[live.markets]]."
+            ) from error
+        self.feed = LiveFeed(markets, live.base, clock=self.clock, chance=fraction, log=self.log, settings=live.feed)
+        return f"{len(chosen)} symbols of {len(markets)} markets, clock {self._offset_ms:+d} ms"
+
+    def venue_ms(self) -> int:
+        """The venue's time, as far as it is known here."""
+        return self.clock.now_ms() + self._offset_ms
+
+    async def _choose(self, markets: list[LiveMarket]) -> Mapping[Symbol, Instrument]:
+        """Measures the clock against the first venue's, and chooses the universe; what is held stays in it."""
+        asked_ms = self.clock.now_ms()
+        told_ms = await markets[0].exchange.read_time_ms()
+        self._offset_ms = told_ms - (asked_ms + self.clock.now_ms()) // 2
+        ledger = Ledger(self.settings.account)
+        ledger.apply_all(self.doors.journal.read())
+        tradable: dict[Symbol, Instrument] = {}
+        watch = UniverseWatch(
+            [market.exchange for market in markets],
+            self.settings.live.universe,
+            clock=self.clock,
+            held=lambda: set(ledger.open_positions),
+            on_choice=lambda choice, instruments: tradable.update(
+                {symbol: instruments[symbol] for symbol in choice.symbols if symbol in instruments}
+            ),
+        )
+        if not await watch.refresh() or not tradable:
+            problems = "; ".join(watch.problems.values()) or "no symbol fits the rules of the universe"
+            raise BadInput(f"No universe could be chosen: {problems}.", "See [live.universe] in docs/settings.md.")
+        self._instruments = dict(sorted(tradable.items()))
+        return self._instruments
+
+    async def _close_venues(self) -> None:
+        await self.feed.stop()
+        await self._http.close()
+
+    async def _fill(self) -> str:
+        ground = Ground(self._instruments, self.settings.live.base)
+        self.assembly = Assembly(
+            self.settings,
+            ground,
+            self.doors,
+            book=build_book(self.settings, ground, at_once=MOST_BARS_A_BLOCK),
+            inputs=Inputs(ground.symbols),
+            heads=find_heads(),
+        )
+        self.view = View(self.assembly, self.startup, self.doors.history, world=self.world, feed=self.feed_status)
+        base_ms = ground.base.ms
+        # One period more at each end: the first may have begun before what is asked for, the last is not over.
+        bars = (LONGEST_MEMORY + 2) * self.settings.market.timeframe.ms // base_ms
+        now_ms = self.clock.now_ms() // base_ms * base_ms
+        newest = self.doors.history.read_last_open_times(ground.base)
+        first_ms = now_ms - bars * base_ms
+        self.feed.change({symbol: max(newest.get(symbol, 0) + base_ms, first_ms) for symbol in ground.symbols})
+        # The book waits from here on for what the feed will fetch, so that no longer bar closes over a hole before it.
+        self.assembly.book.wait_for(self.feed.complete_ms(ground.symbols))
+        block = self.doors.history.read_block(ground.symbols, ground.base, limit=bars)
+        self.assembly.book.warm_up(block, now_ms=now_ms)
+        walk = self.assembly.walk
+        walk.done_ms = max(walk.done_ms, now_ms)
+        walk.market_ms, walk.look_back_ms = walk.done_ms, LATE_MS
+        return f"{len(block)} stored candles in the book"
+
+    def feed_status(self) -> FeedStatus:
+        """How the feed stands: connections, streams, requests, series."""
+        return self.feed.status()
+
+    async def _settle(self) -> str:
+        self.assembly.begin(self.assembly.walk.done_ms)
+        return f"epoch {self.assembly.epoch}, {len(self.assembly.executor.book.open_orders())} open orders"
+
+    async def _walk(self) -> str:
+        await self.feed.start()
+        self._begin_loops()
+        return f"{len(self._instruments)} symbols in {self.settings.live.base} bars"
+
+    async def _follow(self) -> None:
+        walk, book = self.assembly.walk, self.assembly.book
+        async for until_ms, block in self.feed.blocks(self.stop):
+            # What comes so late that no order may follow from it any more only fills the book.
+            walk.done_ms = max(walk.done_ms, until_ms - self.settings.limits.intent_ttl_ms)
+            book.wait_for(self.feed.complete_ms(book.symbols))
+            walk.take(block, until_ms)
+
+
+def _endpoints(wanted: LiveMarketSettings) -> SpotEndpoints | UsdmEndpoints:
+    if wanted.market == "spot":
+        return SpotEndpoints(wanted.rest, wanted.streams, wanted.streams) if wanted.rest else SPOT_LIVE
+    return usdm_at(wanted.rest, wanted.streams) if wanted.rest else USDM_LIVE
+
+
+def _exchange(endpoints: SpotEndpoints | UsdmEndpoints, doors: Doors) -> BinanceSpot | BinanceUsdm:
+    if isinstance(endpoints, SpotEndpoints):
+        return BinanceSpot(doors, endpoints=endpoints)
+    return BinanceUsdm(doors, endpoints=endpoints)

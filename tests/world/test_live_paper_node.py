@@ -1,0 +1,118 @@
+"""A node on live public data: real adapters and sockets before the Binance twin, fills on paper, a driven clock."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+from pathlib import Path
+
+import pytest
+
+from holdfast.history.sqlite import SqliteHistory
+from holdfast.journal.sqlite import SqliteJournal
+from holdfast.model.entry import EntryKind
+from holdfast.model.errors import BadInput
+from holdfast.model.symbol import Symbol
+from holdfast.model.timeframe import Timeframe
+from holdfast.node.live_node import LiveNode
+from holdfast.node.node import Market
+from holdfast.node.settings import Settings, read_settings
+from holdfast.sim.twins.binance import BinanceTwin
+from holdfast.telemetry.log import Shape, build_log
+from holdfast.world.clock import RecordedClock, SystemClock
+from holdfast.world.recording import read_recording
+
+RECORDED = Path(__file__).resolve().parents[2] / "data" / "binance_usdm_2025_typhonun" / "candles_1m.parquet"
+BTC = Symbol("binance", "usdm", "BTCUSDT")
+STEP_MS = 2000
+
+
+def settings_for(twin: BinanceTwin) -> Settings:
+    place = {
+        "venue": "binance",
+        "market": "usdm",
+        "rest": twin.url,
+        "streams": f"{twin.socket_url}/fstream.binance.com",
+    }
+    return read_settings(
+        None,
+        {
+            "market": {"timeframe": "5m", "frames": ["15m", "1h"]},
+            "quorum": {"min_agreeing": 2, "min_consensus": 0.6},
+            "live": {
+                "markets": [place],
+                "universe": {"markets": {"usdm": {"size": 6, "min_quote_volume": "0"}}},
+                "feed": {"grace_s": 20.0, "patience_s": 40.0},
+            },
+        },
+    )
+
+
+async def follow(twin: BinanceTwin, clock: RecordedClock, data_dir: Path, minutes: int) -> LiveNode:
+    """Runs a node for so many minutes of the driven clock, and stops it in order."""
+    log = build_log(io.StringIO(), clock=clock, shape=Shape.JSON)
+    node = LiveNode(settings_for(twin), Market(candles=()), data_dir, clock, log, "paper")
+    running = asyncio.create_task(node.run())
+    while not node.startup.ready and not running.done():
+        await asyncio.sleep(0.01)
+    for _ in range(minutes * 60_000 // STEP_MS):
+        clock.advance_to(clock.now_ms() + STEP_MS)
+        await asyncio.sleep(0.003)
+    status = node.feed_status()
+    assert not status.failing and status.markets[0].streams is not None
+    node.stop.set()
+    clock.advance_to(clock.now_ms() + 60_000)
+    await running
+    return node
+
+
+def test_it_fills_its_past_trades_on_paper_and_goes_on_after_a_restart(tmp_path: Path) -> None:
+    async def play() -> None:
+        clock = RecordedClock(SystemClock().now_ms() // 300_000 * 300_000)
+        twin = BinanceTwin([read_recording(RECORDED)], clock, update_ms=None)
+        await twin.start()
+        start_ms = clock.now_ms()
+        try:
+            async with asyncio.timeout(120):
+                first = await follow(twin, clock, tmp_path, 41)
+                assert first.assembly.epoch == 1 and len(first.assembly.book.symbols) == 6
+                second = await follow(twin, clock, tmp_path, 21)
+                assert second.assembly.epoch == 2
+        finally:
+            await twin.stop()
+        history = SqliteHistory(tmp_path / "history.sqlite")
+        minutes = history.read_candles(BTC, Timeframe.M1, limit=2000)
+        opened = [candle.open_time_ms for candle in minutes]
+        assert opened == list(range(opened[0], opened[-1] + 1, 60_000)), "a candle is missing, or there twice"
+        assert opened[0] < start_ms - 1000 * 60_000 and opened[-1] >= start_ms + 59 * 60_000
+        history.close()
+        journal = SqliteJournal(tmp_path / "journal.sqlite")
+        journal.verify()
+        entries = [stored.entry for stored in journal.read()]
+        journal.close()
+        decided = [entry.time_ms for entry in entries if entry.kind is EntryKind.DECISION]
+        assert decided, "the heads of these hours agree on nothing"
+        assert min(decided) > start_ms, "the past was decided on"
+        marks = [entry.time_ms for entry in entries if entry.kind is EntryKind.EQUITY]
+        assert marks == sorted(set(marks)) and len(marks) >= 10
+
+    asyncio.run(play())
+
+
+def test_venues_that_do_not_answer_are_named(tmp_path: Path) -> None:
+    async def play() -> None:
+        clock = SystemClock()
+        place = {"venue": "binance", "market": "spot", "rest": "http://127.0.0.1:9", "streams": "ws://127.0.0.1:9"}
+        settings = read_settings(None, {"live": {"markets": [place]}})
+        log = build_log(io.StringIO(), clock=clock, shape=Shape.JSON)
+        await LiveNode(settings, Market(candles=()), tmp_path, clock, log, "paper").run()
+
+    with pytest.raises(BadInput, match="The venues did not answer"):
+        asyncio.run(play())
+
+
+def test_a_live_market_that_is_not_known_is_refused() -> None:
+    with pytest.raises(BadInput, match="no live market 'binance moon'"):
+        read_settings(None, {"live": {"markets": [{"venue": "binance", "market": "moon"}]}})
+    with pytest.raises(BadInput, match="only one of rest and streams"):
+        read_settings(None, {"live": {"markets": [{"market": "spot", "rest": "http://127.0.0.1:1"}]}})
