@@ -10,7 +10,8 @@ import msgspec
 
 class EntryKind(StrEnum):
     """SETTINGS: a settings version. DECISION: mark 1, an intent with its orders, or a refusal. ORDER: the venue's word
-    on an order. FILL: mark 2. EQUITY: the account's worth at a decision time. KILL: an operator's kill level."""
+    on an order. FILL: mark 2. EQUITY: the account's worth at a decision time. KILL: an operator's kill level. PAIR: a
+    symbol that an operator enabled or disabled."""
 
     SETTINGS = "settings"
     DECISION = "decision"
@@ -18,6 +19,7 @@ class EntryKind(StrEnum):
     FILL = "fill"
     EQUITY = "equity"
     KILL = "kill"
+    PAIR = "pair"
 
 
 class Entry(msgspec.Struct, frozen=True):

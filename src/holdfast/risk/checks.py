@@ -135,6 +135,11 @@ ROOMS: dict[str, Callable[[Case], tuple[Decimal, Decimal]]] = {
 # ---- checks ----
 
 
+def _pair_disabled(case: Case) -> Numbers | None:
+    reason = case.account.disabled.get(case.signal.symbol)
+    return None if reason is None else {"reason": reason}
+
+
 def _entries_frozen(case: Case) -> Numbers | None:
     return {"reason": case.account.frozen_reason} if case.account.entries_frozen else None
 
@@ -292,6 +297,7 @@ def _below_min_notional(case: Case) -> Numbers | None:
 
 
 ENTRY_CHECKS: tuple[tuple[str, Callable[[Case], Numbers | None]], ...] = (
+    ("pair_disabled", _pair_disabled),
     ("already_in_position", _already_in_position),
     ("opposite_entry_pending", _opposite_entry_pending),
     ("entries_frozen", _entries_frozen),

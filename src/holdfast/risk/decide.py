@@ -27,6 +27,7 @@ _CONTEXT = Context(prec=100, rounding=ROUND_DOWN, traps=[InvalidOperation, Divis
 REFUSALS: dict[str, str] = {
     "signal_expired": "The signal is older than intent_ttl_ms.",
     "close_pending": "A close of this position is already under way.",
+    "pair_disabled": "An operator has disabled the symbol; it is closed and protected as before.",
     "already_in_position": "A position or a pending entry in this symbol has the same direction.",
     "opposite_entry_pending": "An entry in the other direction is still pending.",
     "entries_frozen": "Entries are frozen by a kill level or by the operator.",

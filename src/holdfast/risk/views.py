@@ -61,7 +61,7 @@ class AccountView(msgspec.Struct, frozen=True, kw_only=True):
     `pending` holds entries without a final answer, those whose answer was lost included; `closing` the
     symbols with a close under way. `consecutive_losses` counts round trips; `intents_this_bar` the entries
     decided for the bar that closes now. `frozen_reason` says who froze entries and why, when `entries_frozen`
-    is set.
+    is set. `disabled` holds the symbols that an operator disabled, each with who did it and why.
     """
 
     account: str
@@ -75,6 +75,7 @@ class AccountView(msgspec.Struct, frozen=True, kw_only=True):
     intents_this_bar: int = 0
     entries_frozen: bool = False
     frozen_reason: str = ""
+    disabled: Mapping[Symbol, str] = {}
 
     def __post_init__(self) -> None:
         if self.consecutive_losses > 0 and self.last_loss_time_ms is None:

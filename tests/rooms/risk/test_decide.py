@@ -154,6 +154,7 @@ REFUSED: dict[str, dict[str, object]] = {
         "signal": SHORT,
         "account": {"positions": (held("BTCUSDT", "1", "30000"),), "closing": frozenset({BTC})},
     },
+    "pair_disabled": {"account": {"disabled": {BTC: "ada: delisting"}}},
     "already_in_position": {"account": {"positions": (held("BTCUSDT", "0.01", "30000"),)}},
     "opposite_entry_pending": {"signal": SHORT, "account": {"pending": (held("BTCUSDT", "0.01", "30000"),)}},
     "entries_frozen": {"account": {"entries_frozen": True, "frozen_reason": "kill level 1"}},
@@ -240,6 +241,7 @@ def test_an_opposite_signal_closes_the_whole_position_through_every_limit_and_fr
         "positions": (held("BTCUSDT", size, "30000"),),
         "entries_frozen": True,
         "frozen_reason": "kill level 1",
+        "disabled": {BTC: "ada: delisting"},
         "funds": {"USDT": Funds(Decimal(-5), Decimal(10_000), Decimal(10_000))},
         **LOSING,
     }
@@ -250,6 +252,14 @@ def test_an_opposite_signal_closes_the_whole_position_through_every_limit_and_fr
     assert (intent.leg, intent.side, intent.size) == (Leg.CLOSE, side, abs(Decimal(size)))
     assert (intent.stop_price, intent.target_price, intent.risk_amount) == (None, None, 0)
     assert intent.id == "main/s1/close"
+
+
+def test_a_disabled_pair_says_so_before_anything_else_and_disables_no_other() -> None:
+    stopped = {"entries_frozen": True, "frozen_reason": "kill level 1", "disabled": {BTC: "ada: delisting"}}
+    refusal = ask(account={**stopped, "positions": (held("BTCUSDT", "0.01", "30000"),)})
+    assert isinstance(refusal, Refusal)
+    assert (refusal.code, refusal.numbers) == ("pair_disabled", {"reason": "ada: delisting"})
+    assert ask(account={"disabled": {held("ETHUSDT", "1").symbol: "ada"}}) == ask()
 
 
 @pytest.mark.parametrize("signal", [{"direction": Direction.NONE}, {"outcome": "too_few_heads"}])
