@@ -44,7 +44,7 @@ def json_answer(value: object, status: int = 200) -> Response:
 def only_known_parameters(request: Request) -> None:
     """Refuses a misspelt parameter: what is silently passed over looks as if it had worked."""
     route = request.scope["route"]
-    operation = request.app.openapi()["paths"].get(route.path, {}).get("get", {})
+    operation = request.app.openapi()["paths"].get(route.path, {}).get(request.method.lower(), {})
     known = [parameter["name"] for parameter in operation.get("parameters", []) if parameter["in"] == "query"]
     for name in request.query_params:
         if name not in known:

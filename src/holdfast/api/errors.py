@@ -28,6 +28,8 @@ ERRORS = {
     "unknown_parameter": "the endpoint has no parameter of this name",
     "bad_input": "the request is wrong in a way the message explains",
     "unknown_path": "there is nothing at this address",
+    "no_commands": "the node takes no commands through this API, as it can be reached from other machines",
+    "not_a_command": "a command does not say that it is one, or comes from a page of another origin",
     "wrong_method": "the address exists, but not for this HTTP method",
     "refused": "the request was refused before it reached an endpoint",
     "internal_error": "the node failed to answer; its log says why",

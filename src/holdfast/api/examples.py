@@ -11,6 +11,7 @@ from holdfast.api.views import (
     HealthView,
     MetricsView,
     OrderView,
+    PairView,
     PerformanceView,
     PhaseView,
     PositionView,
@@ -45,7 +46,18 @@ SYMBOL = SymbolView(
     last_close="50349.37",
     gaps=1,
     defects={"duplicate": 2},
+    enabled=True,
 )
+PAIR = PairView(
+    venue="binance",
+    market="spot",
+    symbol="BTCUSDT",
+    enabled=False,
+    changed_at_ms=_BAR_MS,
+    by="operator",
+    reason="delisting announced",
+)
+PAIR_ENABLED = PAIR.model_copy(update={"enabled": True, "changed_at_ms": None, "by": None, "reason": None})
 CANDLE = CandleView(
     open_time_ms=_BAR_MS, open="50349.37", high="50600.00", low="50110.20", close="50412.01", volume="1892.118"
 )

@@ -45,7 +45,8 @@ class HealthView(_View):
 
 
 class SymbolView(_View):
-    """`trust` is ready, warming, gap or stale on the decision timeframe; `defects` counts refused candles by code."""
+    """`trust` is ready, warming, gap or stale on the decision timeframe; `defects` counts refused candles by code.
+    `enabled` is false where an operator has disabled the symbol for entries."""
 
     venue: str
     market: str
@@ -58,6 +59,19 @@ class SymbolView(_View):
     last_close: str | None
     gaps: int
     defects: dict[str, int]
+    enabled: bool
+
+
+class PairView(_View):
+    """Whether a symbol may be entered, and who said so last, when and why: null where nobody ever did."""
+
+    venue: str
+    market: str
+    symbol: str
+    enabled: bool
+    changed_at_ms: int | None
+    by: str | None
+    reason: str | None
 
 
 class CandleView(_View):
@@ -284,6 +298,8 @@ class NodeView(Protocol):
 
     def symbols(self) -> list[SymbolView]: ...
 
+    def pairs(self) -> list[PairView]: ...
+
     def heads(self) -> list[HeadView]: ...
 
     def signal(self, symbol: Symbol, timeframe: Timeframe) -> SignalView | None:
@@ -300,6 +316,11 @@ class NodeView(Protocol):
 
     def performance(self) -> list[PerformanceView]:
         """One for each currency the account has a balance in; the first is the main one."""
+        ...
+
+    def websocket(self) -> dict[str, Any] | None:
+        """The live feed as it stands: markets with their connections and streams, requests, series; None where the
+        candles come from a recording."""
         ...
 
     def scheduler(self) -> SchedulerView: ...
@@ -323,3 +344,9 @@ class NodeView(Protocol):
     def settings(self) -> dict[str, Any]:
         """The settings in force, as nested plain values; no secrets are among them."""
         ...
+
+
+class NodeCommands(Protocol):
+    """What a node can be told. Each command is durable when it returns, and saying it again changes nothing."""
+
+    def set_pair(self, symbol: Symbol, *, enabled: bool, by: str, reason: str) -> PairView: ...

@@ -23,6 +23,7 @@ from holdfast.node.activity import Activity
 from holdfast.node.desk import Desk
 from holdfast.node.executor import Executor
 from holdfast.node.measures import Measures
+from holdfast.node.pairs import Commands, Pairs
 from holdfast.node.recorder import Recorder
 from holdfast.node.settings import Settings
 from holdfast.node.trading import Trading
@@ -70,8 +71,9 @@ def block_span_ms(base: Timeframe, timeframe: Timeframe) -> int:
     return max(min(BARS_AT_ONCE * timeframe.ms, CANDLES_AT_ONCE * base.ms), base.ms)
 
 
-def build_book(settings: Settings, ground: Ground) -> CandleBook:
-    """An empty candle book; BadInput when bars cannot be decided on at the timeframe set."""
+def build_book(settings: Settings, ground: Ground, *, at_once: int = 0) -> CandleBook:
+    """An empty candle book, with room for `at_once` candles of a symbol in one block if that is more than usual.
+    BadInput when bars cannot be decided on at the timeframe set."""
     base, timeframe = ground.base, settings.market.timeframe
     if timeframe.ms % base.ms:
         raise BadInput(
@@ -84,7 +86,7 @@ def build_book(settings: Settings, ground: Ground) -> CandleBook:
         base,
         frames,
         room=BARS_AT_ONCE,
-        base_room=block_span_ms(base, timeframe) // base.ms,
+        base_room=max(at_once, block_span_ms(base, timeframe) // base.ms),
         min_bars=settings.market.min_bars,
         quarantine_bars=settings.market.quarantine_bars,
     )
@@ -112,6 +114,7 @@ class Assembly:
         )
         self.ledger = Ledger(settings.account)
         self.activity = Activity()
+        self.pairs = Pairs(settings.account)
         self.desk = Desk(
             book,
             inputs,
@@ -166,7 +169,9 @@ class Assembly:
             instruments=self.ground.instruments,
             limits=self.settings.limits,
             rules=self.settings.paper.rules(),
+            disabled=self.pairs.disabled,
         )
+        self.commands = Commands(self.pairs, self.executor, self.trading, log=self.log)
         frames = {self.ground.base, *self.book.frames}
         self.recorder = Recorder(
             doors.history,
@@ -188,8 +193,8 @@ class Assembly:
         )
 
     def begin(self, first_ms: int) -> None:
-        """Puts changed settings on record (`first_ms`: the market's time when nothing is on record yet), and hears what
-        the venue told while no process of ours listened."""
+        """Puts changed settings on record (`first_ms`: the market's time when nothing is on record yet), hears what the
+        venue told while no process of ours listened, and ends what a command left open when its process died."""
         self.executor.now_ms = max(self.walk.done_ms, first_ms)
         body = self.settings.of_trading()
         if body != self._settings_body:
@@ -197,6 +202,7 @@ class Assembly:
             account = self.settings.account
             self.executor.store(Entry(EntryKind.SETTINGS, key, account, self.executor.now_ms, body))
         self.executor.hear_missed(fills_known=self.ledger.fill_count)
+        self.executor.tell(self.trading.withdrawals(self.executor.now_ms))
 
     def _hear(self, stored: StoredEntry) -> None:
         """A new entry is in the journal."""
@@ -206,6 +212,7 @@ class Assembly:
     def _learn(self, stored: StoredEntry) -> None:
         """An entry of the journal, old or new."""
         self.ledger.apply(stored)
+        self.pairs.hear(stored)
         entry = stored.entry
         if entry.account != self.settings.account:
             return

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import ipaddress
 from collections.abc import Iterator
 
 import uvicorn
@@ -26,7 +27,9 @@ class _Server(uvicorn.Server):
 async def serve(node: Node) -> tuple[str, Close]:
     """Opens the port and answers; returns the page's address, and what closes it. BadInput when the port is taken."""
     listening = listen(node.settings.api.host, node.settings.api.port)
-    app = create_app(node.view)
+    # Nobody signs in, so commands are taken only where no other machine can give them.
+    alone = ipaddress.ip_address(listening.getsockname()[0]).is_loopback
+    app = create_app(node.view, node.assembly.commands if alone else None)
     mount(app, node.view, node.clock)
     # Pages hold their connections open: they are told to go, and after a second the port is closed all the same.
     config = uvicorn.Config(app, log_config=None, access_log=False, lifespan="on", timeout_graceful_shutdown=1)

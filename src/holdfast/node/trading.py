@@ -19,7 +19,7 @@ from holdfast.model.base_bars import BaseBars
 from holdfast.model.entry import Entry
 from holdfast.model.instrument import Instrument
 from holdfast.model.intent import Intent, Refusal
-from holdfast.model.order import Leg, Side
+from holdfast.model.order import Leg, OrderState, Side
 from holdfast.model.signal import Signal
 from holdfast.model.symbol import Symbol
 from holdfast.model.window import Window
@@ -47,6 +47,7 @@ class Trading:
         instruments: Mapping[Symbol, Instrument],
         limits: Limits,
         rules: PaperRules,
+        disabled: Mapping[Symbol, str],
     ) -> None:
         self.ledger = ledger
         self.instruments = instruments
@@ -54,6 +55,7 @@ class Trading:
         self._executor = executor
         self._limits = limits
         self._rules = rules
+        self._disabled = disabled
         self._marks: dict[Symbol, Decimal] = {}
         self._now_ms = 0
 
@@ -88,6 +90,16 @@ class Trading:
         if isinstance(decision, Intent):
             return [IntentDecided(decision)]
         return [RefusalDecided(decision)] if decision is not None else []
+
+    def withdrawals(self, moment_ms: int) -> list[Event]:
+        """What ends the entries in disabled symbols that the venue is still filling. The protection of what was filled
+        is not touched. An entry without the venue's word is waited for: it may be anywhere."""
+        working = (OrderState.WORKING, OrderState.PARTIAL)
+        return [
+            CancelAsked(order.id, moment_ms)
+            for order in self._executor.book.open_orders()
+            if order.request.leg is Leg.ENTRY and order.request.symbol in self._disabled and order.state in working
+        ]
 
     def involved(self) -> set[Symbol]:
         """The symbols with a position or an open order."""
@@ -177,6 +189,7 @@ class Trading:
             consecutive_losses=self.ledger.consecutive_losses,
             last_loss_time_ms=self.ledger.last_loss_time_ms,
             intents_this_bar=self._entries_decided_now(orders),
+            disabled=self._disabled,
         )
 
     def _entries_decided_now(self, orders: Book) -> int:

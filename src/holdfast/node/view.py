@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from decimal import Decimal
 from typing import Any
 
@@ -17,6 +17,7 @@ from holdfast.api.views import (
     HealthView,
     MetricsView,
     OrderView,
+    PairView,
     PerformanceView,
     PhaseView,
     PositionView,
@@ -32,20 +33,26 @@ from holdfast.model.symbol import Symbol
 from holdfast.model.timeframe import Timeframe
 from holdfast.node.activity import plain
 from holdfast.node.compose import Assembly
+from holdfast.node.feed.live import FeedStatus
 from holdfast.node.phases import Startup
 from holdfast.ports.history import History
 from holdfast.signals.head import COMMON_ABSTENTIONS
 from holdfast.signals.weights import WeightSet
 
+ReadFeed = Callable[[], FeedStatus]
+
 
 class View:
     """One running node, read only. `rests` says that nothing more will come, in words, or '' while it does."""
 
-    def __init__(self, assembly: Assembly, startup: Startup, history: History, *, world: str) -> None:
+    def __init__(
+        self, assembly: Assembly, startup: Startup, history: History, *, world: str, feed: ReadFeed | None = None
+    ) -> None:
         self._node = assembly
         self._startup = startup
         self._history = history
         self._world = world
+        self._feed = feed
         self._process = psutil.Process()
         self.rests = ""
 
@@ -167,12 +174,20 @@ class View:
                     last_close=None if status.last_close is None else plain(Decimal(repr(status.last_close))),
                     gaps=status.gaps[frame],
                     defects={code: count for code, count in status.defects.items() if count},
+                    enabled=symbol not in self._node.pairs.disabled,
                 )
             )
         return shown
 
+    def pairs(self) -> list[PairView]:
+        return [self._node.pairs.show(symbol) for symbol in self._node.book.symbols]
+
     def candles(self, symbol: Symbol, timeframe: Timeframe, *, limit: int) -> list[Candle]:
         return self._history.read_candles(symbol, timeframe, limit=limit)
+
+    def websocket(self) -> dict[str, Any] | None:
+        status: dict[str, Any] | None = None if self._feed is None else msgspec.to_builtins(self._feed())
+        return status
 
     # ---- signals
 

@@ -20,6 +20,7 @@ from holdfast.api.views import (
     HealthView,
     MetricsView,
     OrderView,
+    PairView,
     PerformanceView,
     PhaseView,
     PositionView,
@@ -119,6 +120,7 @@ class FixtureView:
 
     def __init__(self, bars: int, *, status: str = "ready", frozen_equity: bool = False) -> None:
         self.bars, self.status, self.frozen_equity = bars, status, frozen_equity
+        self.disabled: dict[Symbol, tuple[str, str]] = {}
 
     @classmethod
     def empty(cls) -> FixtureView:
@@ -175,7 +177,23 @@ class FixtureView:
             last_close=None if last is None else f"{last:f}",
             gaps=1 if trust == "gap" else 0,
             defects={"duplicate": 2, "late": 1} if i == 5 else {},
+            enabled=key not in self.disabled,
         )
+
+    def pairs(self) -> list[PairView]:
+        return [self._pair(key) for key in KEYS]
+
+    def _pair(self, key: Symbol) -> PairView:
+        said = self.disabled.get(key)
+        shown = examples.PAIR if said else examples.PAIR_ENABLED
+        update = {"venue": key.venue, "market": key.market, "symbol": key.name}
+        return shown.model_copy(update=update | ({"by": said[0], "reason": said[1]} if said else {}))
+
+    def set_pair(self, symbol: Symbol, *, enabled: bool, by: str, reason: str) -> PairView:
+        self.disabled.pop(symbol, None)
+        if not enabled:
+            self.disabled[symbol] = by, reason
+        return self._pair(symbol)
 
     def heads(self) -> list[HeadView]:
         return [
@@ -279,6 +297,9 @@ class FixtureView:
             examples.PERFORMANCE.model_copy(update=main),
             examples.PERFORMANCE.model_copy(update=second | {"equity_curve": [], "max_drawdown": None}),
         ]
+
+    def websocket(self) -> dict[str, object] | None:
+        return {"markets": [], "series": []} if self.bars else None
 
     def scheduler(self) -> SchedulerView:
         if self.bars:

@@ -50,7 +50,7 @@ def ask() -> Iterator[Ask]:
     with serve(app) as address, httpx.Client(base_url=address) as client:
 
         def of(view: FixtureView | None = None) -> httpx.Client:
-            app.state.view = view or FixtureView.full()
+            app.state.view = app.state.commands = view or FixtureView.full()
             return client
 
         yield of
@@ -196,13 +196,17 @@ def test_a_failure_inside_the_node_keeps_the_shape_and_hides_the_details(ask: As
 
 
 def _operations(app: FastAPI) -> dict[str, dict[str, Any]]:
-    return {path: methods["get"] for path, methods in app.openapi()["paths"].items()}
+    """By path; no path answers to more than one method."""
+    found = {}
+    for path, methods in app.openapi()["paths"].items():
+        ((_, found[path]),) = methods.items()
+    return found
 
 
 def test_openapi_lists_every_endpoint_with_words_and_an_example() -> None:
     operations = _operations(create_app(FixtureView.empty()))
     assert {f"/api/v1/{path}".replace("ETHUSDT", "{symbol}") for path in (*LISTS, *ONES)} < set(operations)
-    assert {"/health", "/metrics", "/api/v1/settings"} < set(operations)
+    assert {"/health", "/metrics", "/api/v1/settings", "/api/pairs/{symbol}/disable"} < set(operations)
     for path, operation in operations.items():
         assert len(operation["description"].split()) > 5, path
         (content,) = operation["responses"]["200"]["content"].values()
