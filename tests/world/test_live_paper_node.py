@@ -10,6 +10,7 @@ import pytest
 
 from holdfast.history.sqlite import SqliteHistory
 from holdfast.journal.sqlite import SqliteJournal
+from holdfast.market.trust import Trust
 from holdfast.model.entry import EntryKind
 from holdfast.model.errors import BadInput
 from holdfast.model.symbol import Symbol
@@ -17,6 +18,7 @@ from holdfast.model.timeframe import Timeframe
 from holdfast.node.live_node import LiveNode
 from holdfast.node.node import Market
 from holdfast.node.settings import Settings, read_settings
+from holdfast.sim.exchange.instrument import Trading
 from holdfast.sim.twins.binance import BinanceTwin
 from holdfast.telemetry.log import Shape, build_log
 from holdfast.world.clock import RecordedClock, SystemClock
@@ -27,7 +29,7 @@ BTC = Symbol("binance", "usdm", "BTCUSDT")
 STEP_MS = 2000
 
 
-def settings_for(twin: BinanceTwin) -> Settings:
+def settings_for(twin: BinanceTwin, agreeing: int) -> Settings:
     place = {
         "venue": "binance",
         "market": "usdm",
@@ -38,24 +40,30 @@ def settings_for(twin: BinanceTwin) -> Settings:
         None,
         {
             "market": {"timeframe": "5m", "frames": ["15m", "1h"]},
-            "quorum": {"min_agreeing": 2, "min_consensus": 0.6},
+            "quorum": {"min_agreeing": agreeing, "min_consensus": 0.6},
             "live": {
                 "markets": [place],
-                "universe": {"markets": {"usdm": {"size": 6, "min_quote_volume": "0"}}},
+                "universe": {"markets": {"usdm": {"size": 6, "min_quote_volume": "0"}}, "refresh_s": 600},
                 "feed": {"grace_s": 20.0, "patience_s": 40.0},
             },
         },
     )
 
 
-async def follow(twin: BinanceTwin, clock: RecordedClock, data_dir: Path, minutes: int) -> LiveNode:
-    """Runs a node for so many minutes of the driven clock, and stops it in order."""
+async def follow(
+    twin: BinanceTwin, clock: RecordedClock, data_dir: Path, minutes: int, *, halted: str = ""
+) -> LiveNode:
+    """Runs a node for so many minutes of the driven clock, and stops it in order. `halted` is, half-way; such a node
+    trades nothing, because what is held stays in the universe."""
     log = build_log(io.StringIO(), clock=clock, shape=Shape.JSON)
-    node = LiveNode(settings_for(twin), Market(candles=()), data_dir, clock, log, "paper")
+    node = LiveNode(settings_for(twin, 9 if halted else 2), Market(candles=()), data_dir, clock, log, "paper")
     running = asyncio.create_task(node.run())
     while not node.startup.ready and not running.done():
         await asyncio.sleep(0.01)
-    for _ in range(minutes * 60_000 // STEP_MS):
+    steps = minutes * 60_000 // STEP_MS
+    for step in range(steps):
+        if halted and step == steps // 2:
+            twin.usdm.exchange.set_trading(halted, Trading.HALTED)
         clock.advance_to(clock.now_ms() + STEP_MS)
         await asyncio.sleep(0.003)
     status = node.feed_status()
@@ -76,6 +84,8 @@ def test_it_fills_its_past_trades_on_paper_and_goes_on_after_a_restart(tmp_path:
             async with asyncio.timeout(120):
                 first = await follow(twin, clock, tmp_path, 41)
                 assert first.assembly.epoch == 1 and len(first.assembly.book.symbols) == 6
+                live = first.settings.live
+                assert first.feed._settings is live.feed and first.feed.base is live.base is first.assembly.book.base
                 second = await follow(twin, clock, tmp_path, 21)
                 assert second.assembly.epoch == 2
         finally:
@@ -95,6 +105,34 @@ def test_it_fills_its_past_trades_on_paper_and_goes_on_after_a_restart(tmp_path:
         assert min(decided) > start_ms, "the past was decided on"
         marks = [entry.time_ms for entry in entries if entry.kind is EntryKind.EQUITY]
         assert marks == sorted(set(marks)) and len(marks) >= 10
+
+    asyncio.run(play())
+
+
+def test_the_universe_changes_by_the_difference(tmp_path: Path) -> None:
+    async def play() -> None:
+        clock = RecordedClock(SystemClock().now_ms() // 300_000 * 300_000)
+        twin = BinanceTwin([read_recording(RECORDED)], clock, update_ms=None)
+        await twin.start()
+        try:
+            async with asyncio.timeout(120):
+                node = await follow(twin, clock, tmp_path, 30, halted="ETHUSDT")
+        finally:
+            await twin.stop()
+        gone = Symbol("binance", "usdm", "ETHUSDT")
+        (new,) = set(node.assembly.book.symbols[6:])
+        assert gone not in node.feed.symbols and new in node.feed.symbols and len(node.feed.symbols) == 6
+        market = node.feed_status().markets[0]
+        assert not market.reasons, "a connection was lost"
+        history = SqliteHistory(tmp_path / "history.sqlite")
+        kept = [candle.open_time_ms for candle in history.read_candles(BTC, Timeframe.M1, limit=2000)]
+        joined = [candle.open_time_ms for candle in history.read_candles(new, Timeframe.M1, limit=2000)]
+        history.close()
+        assert kept == list(range(kept[0], kept[-1] + 1, 60_000)), "a series that stayed has a hole"
+        assert joined == list(range(joined[0], joined[-1] + 1, 60_000)) and len(joined) >= 1000, (
+            "its past is there, too"
+        )
+        assert node.assembly.book.trust_now(Timeframe.M5, clock.now_ms())[node.assembly.book.index(new)] == Trust.READY
 
     asyncio.run(play())
 

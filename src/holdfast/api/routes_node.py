@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
 from fastapi import APIRouter, Response
 
 from holdfast.api import examples
@@ -63,3 +64,10 @@ async def heads(view: View) -> Response:
 async def settings(view: View) -> Response:
     """The settings in force, defaults included. No secret is among them."""
     return json_answer(view.settings())
+
+
+@router.get("/api/v1/websocket/status", response_model=dict[str, Any])
+async def websocket_status(view: View) -> Response:
+    """The live feed: every market's connections and streams with their states, requests for candles, series that wait.
+    `{"feed": null}` where the candles come from a recording."""
+    return Response(msgspec.json.encode({"feed": view.websocket()}), media_type="application/json")

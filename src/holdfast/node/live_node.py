@@ -6,10 +6,12 @@ history holds and what is fetched of the time before the start only fills the bo
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import asyncio
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from holdfast.market.inputs import Inputs
+from holdfast.market.universe import Choice
 from holdfast.model.errors import BadInput, HoldfastError
 from holdfast.model.instrument import Instrument
 from holdfast.model.symbol import Symbol
@@ -23,6 +25,7 @@ from holdfast.node.settings import LiveMarketSettings
 from holdfast.node.view import View
 from holdfast.portfolio.ledger import Ledger
 from holdfast.signals.panel import LONGEST_MEMORY, find_heads
+from holdfast.telemetry.events import Event
 from holdfast.venues.binance.endpoints import SPOT_LIVE, USDM_LIVE, SpotEndpoints, UsdmEndpoints, usdm_at
 from holdfast.venues.binance.exchange import Doors
 from holdfast.venues.binance.spot import BinanceSpot
@@ -41,8 +44,10 @@ class LiveNode(Node):
 
     feed: LiveFeed = field(init=False)
     _http: HttpClient = field(init=False)
+    _watch: UniverseWatch = field(init=False)
     _offset_ms: int = 0
-    _instruments: Mapping[Symbol, Instrument] = field(default_factory=dict)
+    _walking: bool = False
+    _instruments: dict[Symbol, Instrument] = field(default_factory=dict)
 
     def _sources(self) -> list[Phase]:
         return [
@@ -81,21 +86,53 @@ class LiveNode(Node):
         self._offset_ms = told_ms - (asked_ms + self.clock.now_ms()) // 2
         ledger = Ledger(self.settings.account)
         ledger.apply_all(self.doors.journal.read())
-        tradable: dict[Symbol, Instrument] = {}
-        watch = UniverseWatch(
+        self._watch = UniverseWatch(
             [market.exchange for market in markets],
             self.settings.live.universe,
             clock=self.clock,
-            held=lambda: set(ledger.open_positions),
-            on_choice=lambda choice, instruments: tradable.update(
-                {symbol: instruments[symbol] for symbol in choice.symbols if symbol in instruments}
-            ),
+            held=lambda: self.assembly.trading.involved() if self._walking else set(ledger.open_positions),
+            on_choice=self._chosen,
         )
-        if not await watch.refresh() or not tradable:
-            problems = "; ".join(watch.problems.values()) or "no symbol fits the rules of the universe"
+        if not await self._watch.refresh() or not self._instruments:
+            problems = "; ".join(self._watch.problems.values()) or "no symbol fits the rules of the universe"
             raise BadInput(f"No universe could be chosen: {problems}.", "See [live.universe] in docs/settings.md.")
-        self._instruments = dict(sorted(tradable.items()))
         return self._instruments
+
+    def _chosen(self, choice: Choice, tradable: Mapping[Symbol, Instrument]) -> None:
+        """A market's symbols were chosen: at the start all of them, later those that come and go."""
+        new = {
+            symbol: tradable[symbol]
+            for symbol in sorted(choice.symbols)
+            if symbol in tradable and symbol not in self._instruments
+        }
+        self._instruments.update(new)  # the walk's own table, too
+        if self._walking:
+            self._follow_more(new, [symbol for symbol in choice.removed if symbol in self._instruments])
+
+    def _follow_more(self, new: Mapping[Symbol, Instrument], gone: Sequence[Symbol]) -> None:
+        """Only the difference is subscribed: what stays flows on. What goes stays in the book, and is never decided on,
+        because none of its bars closes any more; when it comes back, it goes on from its newest bar."""
+        parts, base_ms = self.assembly, self.settings.live.base.ms
+        if new:
+            parts.venue.list_more(new)
+            parts.book.grow(new)
+            parts.desk.inputs.grow(parts.book.symbols)
+            parts.recorder.grow()
+        followed = set(self.feed.symbols)
+        back = [symbol for symbol in self._watched() if symbol not in followed]
+        newest = self.doors.history.read_last_open_times(self.settings.live.base)
+        self.feed.change({symbol: max(newest.get(symbol, 0) + base_ms, self._first_ms()) for symbol in back}, gone)
+        self.log.info(Event.UNIVERSE_CHANGED, added=len(back), removed=len(gone), symbols=len(self.feed.symbols))
+
+    def _watched(self) -> list[Symbol]:
+        return [symbol for choice in self._watch.choices.values() for symbol in choice.symbols]
+
+    def _first_ms(self) -> int:
+        """From where on a symbol's past is wanted: a full window of bars, and one more at each end, because the first
+        may have begun before and the last is not over."""
+        base_ms = self.settings.live.base.ms
+        span_ms = (LONGEST_MEMORY + 2) * self.settings.market.timeframe.ms
+        return (self.clock.now_ms() - span_ms) // base_ms * base_ms
 
     async def _close_venues(self) -> None:
         await self.feed.stop()
@@ -113,14 +150,12 @@ class LiveNode(Node):
         )
         self.view = View(self.assembly, self.startup, self.doors.history, world=self.world, feed=self.feed_status)
         base_ms = ground.base.ms
-        # One period more at each end: the first may have begun before what is asked for, the last is not over.
-        bars = (LONGEST_MEMORY + 2) * self.settings.market.timeframe.ms // base_ms
-        now_ms = self.clock.now_ms() // base_ms * base_ms
+        now_ms, first_ms = self.clock.now_ms() // base_ms * base_ms, self._first_ms()
         newest = self.doors.history.read_last_open_times(ground.base)
-        first_ms = now_ms - bars * base_ms
         self.feed.change({symbol: max(newest.get(symbol, 0) + base_ms, first_ms) for symbol in ground.symbols})
         # The book waits from here on for what the feed will fetch, so that no longer bar closes over a hole before it.
         self.assembly.book.wait_for(self.feed.complete_ms(ground.symbols))
+        bars = (now_ms - first_ms) // base_ms
         block = self.doors.history.read_block(ground.symbols, ground.base, limit=bars)
         self.assembly.book.warm_up(block, now_ms=now_ms)
         walk = self.assembly.walk
@@ -138,7 +173,9 @@ class LiveNode(Node):
 
     async def _walk(self) -> str:
         await self.feed.start()
+        self._walking = True
         self._begin_loops()
+        self._tasks.append(asyncio.create_task(self._watch.run()))
         return f"{len(self._instruments)} symbols in {self.settings.live.base} bars"
 
     async def _follow(self) -> None:

@@ -219,7 +219,8 @@ class Node:
 
     async def _halt(self) -> None:
         self.stop.set()
-        self._tasks[1].cancel()
+        for task in self._tasks[1:]:
+            task.cancel()
         for task in self._tasks:
             with contextlib.suppress(asyncio.CancelledError):
                 await task

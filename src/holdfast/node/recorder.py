@@ -48,6 +48,13 @@ class Recorder:
             for frame, times in stored.items()
         }
 
+    def grow(self) -> None:
+        """The book has more symbols now; the history may have them from before."""
+        for frame, known in self._stored.items():
+            times = self._history.read_last_open_times(frame)
+            added = [times.get(symbol, -1) for symbol in self._book.symbols[len(known) :]]
+            self._stored[frame] = np.concatenate([known, np.array(added, dtype=np.int64)])
+
     def keep(self, closed: Closed) -> None:
         """Hands every bar that closed to the history, derived ones too, and stores a batch when one is due."""
         for frame in closed.counts:

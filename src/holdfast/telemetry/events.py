@@ -24,6 +24,7 @@ class Event(StrEnum):
 
     FEED_STARTED = "feed.started"  # venue, symbols, timeframe
     FEED_SILENT = "feed.silent"  # venue, silent_s, stream, measure: what is done about it
+    UNIVERSE_CHANGED = "universe.changed"  # added, removed, symbols
     FEED_ENDED = "feed.ended"  # venue, candles
     CANDLE_DEFECT = "candle.defect_found"  # symbol, code, open_time_ms
     SERIES_TRUST = "series.trust_changed"  # symbol, timeframe, trust, reason

@@ -44,10 +44,9 @@ class PaperVenue:
         store: PaperStore,
     ) -> None:
         self._opened = Opened(account, dict(balances))
-        self._grounds = {
-            symbol: Ground(instrument, rules.of(symbol.market), rules.participation)
-            for symbol, instrument in instruments.items()
-        }
+        self._rules = rules
+        self._grounds: dict[Symbol, Ground] = {}
+        self.list_more(instruments)
         self._store = store
         self._last: dict[Symbol, tuple[int, float]] = {}  # (close time, close) of the newest bar seen
         self._state = self._read_back()
@@ -112,6 +111,11 @@ class PaperVenue:
 
     def close(self) -> None:
         self._store.close()
+
+    def list_more(self, instruments: Mapping[Symbol, Instrument]) -> None:
+        """Trades these symbols too from now on; BadInput for a market without rules."""
+        for symbol, instrument in instruments.items():
+            self._grounds[symbol] = Ground(instrument, self._rules.of(symbol.market), self._rules.participation)
 
     # ---- bars
 

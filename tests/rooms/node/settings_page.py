@@ -73,15 +73,28 @@ def leaves(values: msgspec.Struct, path: tuple[str, ...] = ()) -> Iterator[tuple
 
 
 def _sections(values: msgspec.Struct, path: tuple[str, ...]) -> Iterator[str]:
-    plain = [name for name in values.__struct_fields__ if not isinstance(getattr(values, name), msgspec.Struct)]
-    rows = [f"| `{name}` | {_shown(getattr(values, name))} | {_kind(type(values), name)} |" for name in plain]
-    yield _section(path, type(values), ["| setting | default | kind |", "|---|---|---|", *rows])
+    yield _section(path, type(values), _table(values))
     for name in values.__struct_fields__:
         value = getattr(values, name)
         if isinstance(value, msgspec.Struct):
             yield from _sections(value, (*path, name))
         elif isinstance(value, dict) and all(isinstance(inner, PaperMarket) for inner in value.values()) and value:
             yield _markets(value, (*path, name, "NAME"))
+        elif (inner := _struct_inside(get_type_hints(type(values))[name])) is not None:
+            title = (*path, name, "NAME") if isinstance(value, dict) else (*path, name)
+            yield _section(title, inner, _table(inner()), listed=isinstance(value, tuple))
+
+
+def _struct_inside(kind: Any) -> type[msgspec.Struct] | None:
+    """The kind of table that a list or a table of names holds; None for one of plain values."""
+    inside = [one for one in get_args(kind) if isinstance(one, type) and issubclass(one, msgspec.Struct)]
+    return inside[0] if inside else None
+
+
+def _table(values: msgspec.Struct) -> list[str]:
+    plain = [name for name in values.__struct_fields__ if not isinstance(getattr(values, name), msgspec.Struct)]
+    rows = [f"| `{name}` | {_shown(getattr(values, name))} | {_kind(type(values), name)} |" for name in plain]
+    return ["| setting | default | kind |", "|---|---|---|", *rows]
 
 
 def _markets(markets: dict[str, PaperMarket], path: tuple[str, ...]) -> str:
@@ -95,14 +108,17 @@ def _markets(markets: dict[str, PaperMarket], path: tuple[str, ...]) -> str:
     return _section(path, PaperMarket, [f"| setting | {names} | kind |", f"|---|{'---|' * len(markets)}---|", *rows])
 
 
-def _section(path: tuple[str, ...], struct: type[msgspec.Struct], table: list[str]) -> str:
+def _section(path: tuple[str, ...], struct: type[msgspec.Struct], table: list[str], *, listed: bool = False) -> str:
     title = f"[{'.'.join(path)}]" if path else "At the top"
+    title = f"[{title}]" if listed else title
     return "\n".join(["", f"## {title}", "", inspect.cleandoc(struct.__doc__ or ""), "", *table, ""])
 
 
 def _shown(value: object) -> str:
     if isinstance(value, dict) and any(isinstance(inner, msgspec.Struct) for inner in value.values()):
         return f"{', '.join(value)}: each a table, below"
+    if isinstance(value, tuple) and any(isinstance(inner, msgspec.Struct) for inner in value):
+        return "one, with its defaults below"
     if isinstance(value, dict):
         inner = ", ".join(f"{key} = {_plain(one)}" for key, one in value.items())
         return f"`{{ {inner} }}`" if inner else "`{}`"
@@ -124,6 +140,8 @@ def _kind(struct: type[msgspec.Struct], name: str) -> str:
 def _in_words(kind: Any) -> str:
     if kind in _WORDS:
         return _WORDS[kind]
+    if isinstance(kind, type) and issubclass(kind, msgspec.Struct):
+        return "table"
     origin, inside = get_origin(kind), [one for one in get_args(kind) if one is not ...]
     if origin is dict:
         return f"{_in_words(inside[1])}, by name"
@@ -137,7 +155,6 @@ _WORDS = {
     float: "number",
     Decimal: "exact number",
     Timeframe: "timeframe",
-    PaperMarket: "table",
     tuple[float, float]: "pair",
 }
 
