@@ -34,6 +34,8 @@ This page is made from the program (`python tests/rooms/node/settings_page.py`).
 EXAMPLE = """
 ## An example
 
+What is not named here keeps its default; `[live]` and its tables matter only without a recording.
+
 ```toml
 balances = { USDT = "5000" }
 

@@ -12,8 +12,8 @@ from walking import HOUR, Blocks, Died, Fate, World, late_bars, long_blocks, mad
 
 from holdfast.api.views import PairView
 from holdfast.execution.marks import decode_decision, decode_fill
-from holdfast.model.entry import GENESIS_HASH, EntryKind, chain
-from holdfast.model.errors import Retryable
+from holdfast.model.entry import GENESIS_HASH, Entry, EntryKind, chain
+from holdfast.model.errors import BadInput, Retryable
 from holdfast.model.fill import Fill
 from holdfast.model.intent import Intent, Refusal
 from holdfast.model.order import Leg, OrderReport, OrderState
@@ -234,6 +234,16 @@ def test_the_view_shows_what_is_disabled_and_the_log_says_who_did_it() -> None:
         line for line in map(json.loads, stream.getvalue().splitlines()) if line["event"] == "operator.commanded"
     ]
     assert (line["command"], line["by"]) == (f"disable {BBB}", "ada")
+
+
+def test_a_pair_entry_that_is_none_is_named() -> None:
+    world = World()
+    assembly = world.start(RECORDING, HOURLY)
+    assembly.executor._journal.append(
+        "paper", assembly.epoch, [Entry(EntryKind.PAIR, "x:1", "paper", 1, b'{"by":"a"}')]
+    )
+    with pytest.raises(BadInput, match="The pair entry x:1 is unreadable"):
+        world.start(RECORDING, HOURLY)
 
 
 def test_a_long_block_after_the_command_enters_nothing_either() -> None:
