@@ -10,6 +10,7 @@ import msgspec
 
 from holdfast.api.views import PairView
 from holdfast.model.entry import Entry, EntryKind, StoredEntry, encode_body
+from holdfast.model.errors import BadInput
 from holdfast.model.symbol import Symbol
 from holdfast.node.executor import Executor
 from holdfast.node.trading import Trading
@@ -37,11 +38,11 @@ class Pairs:
         self._told: Counter[Symbol] = Counter()  # by whatever account: keys are unique in the whole journal
 
     def hear(self, stored: StoredEntry) -> None:
-        """Takes in one entry of the journal, old or new."""
+        """Takes in one entry of the journal, old or new. BadInput for a body that is no PairChange."""
         entry = stored.entry
         if entry.kind is not EntryKind.PAIR:
             return
-        change = msgspec.json.decode(entry.body, type=PairChange)
+        change = _decode(entry)
         self._told[change.symbol] += 1
         if entry.account != self.account:
             return
@@ -67,6 +68,13 @@ class Pairs:
             by=None if change is None else change.by,
             reason=None if change is None else change.reason,
         )
+
+
+def _decode(entry: Entry) -> PairChange:
+    try:
+        return msgspec.json.decode(entry.body, type=PairChange)
+    except msgspec.DecodeError as error:
+        raise BadInput(f"The pair entry {entry.key} is unreadable: {error}.", "Its body is a PairChange.") from error
 
 
 class Commands:
