@@ -76,7 +76,7 @@ class PlayedTwin(msgspec.Struct, frozen=True, kw_only=True):
 
 @app.command()
 def twin(
-    venue: Annotated[Venue, typer.Argument(help="Whose protocol it speaks.")],
+    venue: Annotated[Venue, typer.Argument(metavar="binance|oanda", help="Whose protocol it speaks.")],
     *,
     recording: Annotated[
         list[Path],
