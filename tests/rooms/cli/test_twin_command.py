@@ -117,8 +117,9 @@ def test_the_ports_are_those_that_were_asked_for(candles: Path, free_port: Calla
         assert interrupted(twin) == (0, "Stopped.\n", "")
 
 
-@pytest.mark.parametrize("speed", ["1", "2"])
-@pytest.mark.parametrize(("venue", "client"), [("binance", "ccxt"), ("oanda", "oandapyV20")])
+@pytest.mark.parametrize(
+    ("venue", "client", "speed"), [("binance", "ccxt", "1"), ("binance", "ccxt", "2"), ("oanda", "oandapyV20", "1")]
+)
 def test_the_lines_that_it_tells_lead_a_strangers_client_to_it(
     venue: str, client: str, speed: str, candles: Path, fx: Path
 ) -> None:
