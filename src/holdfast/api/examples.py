@@ -222,3 +222,27 @@ HEAD = HeadView(
     weight=1.0,
 )
 SETTINGS = {"account": "paper", "market": {"timeframe": "1h", "min_bars": 200}}
+
+WEBSOCKET: dict[str, object] = {
+    "feed": {
+        "until_ms": 1620604800000,
+        "blocks": 25,
+        "late_blocks": 0,
+        "requests": 12,
+        "failed_requests": 0,
+        "under_way": 0,
+        "failing": {},
+        "markets": [
+            {
+                "venue": "binance",
+                "market": "usdm",
+                "streams": {
+                    "connections": [{"number": 1, "phase": "open", "streams": 12, "flowing": 12, "failures": 0}],
+                    "streams": [{"stream": "btcusdt@kline_1m", "phase": "flowing", "seen_ms": 1620604799250}],
+                },
+                "reasons": {},
+            }
+        ],
+        "series": [],
+    }
+}

@@ -66,7 +66,7 @@ async def settings(view: View) -> Response:
     return json_answer(view.settings())
 
 
-@router.get("/api/v1/websocket/status", response_model=dict[str, Any])
+@router.get("/api/v1/websocket/status", response_model=dict[str, Any], responses=example(examples.WEBSOCKET))
 async def websocket_status(view: View) -> Response:
     """The live feed: every market's connections and streams with their states, requests for candles, series that wait.
     `{"feed": null}` where the candles come from a recording."""
