@@ -42,6 +42,8 @@ class Symbols:
 
 def symbol_row(symbol: SymbolView) -> Row:
     shown, tone, why = words.TRUST.get(symbol.trust, (symbol.trust, "warn", ""))
+    if not symbol.enabled:
+        shown, tone, why = f"disabled, {shown}", "warn", "an operator disabled this pair: no entry, protection stays"
     defects = ", ".join(f"{words.plain(code)} {count:,}" for code, count in sorted(symbol.defects.items()) if count)
     waiting = "no bar has closed yet"
     return {

@@ -89,6 +89,8 @@ def test_the_trust_of_a_symbol_and_its_refused_candles_are_said_in_words() -> No
     shown = [symbol_row(symbol) for symbol in FULL.symbols()]
     assert [_texts(row)[1] for row in shown if row["key"].endswith("SOLUSDT")] == ["◌ gap"]
     assert [_texts(row)[-1] for row in shown if row["key"].endswith("SOLUSDT")] == ["duplicate 2, late 1"]
+    disabled = FULL.symbols()[0].model_copy(update={"enabled": False})
+    assert _texts(symbol_row(disabled))[1].startswith("disabled")
     assert _texts(symbol_row(EMPTY.symbols()[0]))[3:5] == [DASH, DASH]
 
 
