@@ -11,6 +11,9 @@ from holdfast.model.errors import BadInput
 from holdfast.model.instrument import Instrument
 from holdfast.model.symbol import Symbol
 
+# How FTX named its perpetuals, all of which were settled in dollars.
+_PERPETUAL = "-PERP"
+
 # Currencies that pairs without a separator are quoted in.
 QUOTES = (
     *("USDT", "USDC", "BUSD", "FDUSD", "TUSD", "PAX", "DAI", "USD"),
@@ -48,7 +51,9 @@ def list_instrument(
 
 
 def split_name(name: str) -> tuple[str, str]:
-    """(base, quote) of 'BTCUSDT', 'EUR_USD', 'BTC-USD' or 'BTC/USD'; raises BadInput for anything else."""
+    """(base, quote) of 'BTCUSDT', 'EUR_USD', 'BTC-USD', 'BTC/USD' or 'BTC-PERP'; raises BadInput for anything else."""
+    if name.endswith(_PERPETUAL) and name != _PERPETUAL:
+        return name.removesuffix(_PERPETUAL), "USD"
     for separator in "_-/":
         if separator in name:
             base, _, quote = name.partition(separator)

@@ -24,13 +24,14 @@ from holdfast.venues.listing import list_instrument, split_name
         ("EUR_USD", "EUR", "USD"),
         ("USD_CHF", "USD", "CHF"),
         ("BTC-USD", "BTC", "USD"),
+        ("BTC-PERP", "BTC", "USD"),
     ],
 )
 def test_the_currencies_are_read_from_the_name(name: str, base: str, quote: str) -> None:
     assert split_name(name) == (base, quote)
 
 
-@pytest.mark.parametrize("name", ["USDT", "ABCXYZ", "EUR_", "_USD", "EUR_USD_X", ""])
+@pytest.mark.parametrize("name", ["USDT", "ABCXYZ", "EUR_", "_USD", "EUR_USD_X", "-PERP", ""])
 def test_an_unknown_form_is_bad_input(name: str) -> None:
     with pytest.raises(BadInput, match="cannot be read from its name"):
         split_name(name)
