@@ -5,9 +5,9 @@ from __future__ import annotations
 import os
 import platform
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
-from holdfast.execution.book import replay
+from holdfast.execution.book import Book, replay
 from holdfast.execution.marks import decode_decision
 from holdfast.execution.protocol import Notice
 from holdfast.market.book import CandleBook
@@ -56,10 +56,12 @@ class Doors:
 
 @dataclass(frozen=True, slots=True)
 class Ground:
-    """What is traded, and in which bars it arrives."""
+    """What is traded, and in which bars it arrives. `left`: what was traded once and is not followed any more; the
+    account's old fills are booked in it."""
 
     instruments: Mapping[Symbol, Instrument]
     base: Timeframe
+    left: Mapping[Symbol, Instrument] = field(default_factory=dict)
 
     @property
     def symbols(self) -> tuple[Symbol, ...]:
@@ -127,19 +129,20 @@ class Assembly:
         past = list(doors.journal.read())
         for stored in past:
             self._learn(stored)
-        self._check_symbols()
+        orders = replay(past, settings.account).restarted()
+        self._check_symbols(orders)
         versions = [stored.entry.body for stored in past if stored.entry.kind is EntryKind.SETTINGS]
         self._settings_versions, self._settings_body = len(versions), versions[-1] if versions else b""
         self.venue = PaperVenue(
             account=settings.account,
-            instruments=ground.instruments,
+            instruments={**ground.left, **ground.instruments},
             balances=settings.balances,
             rules=settings.paper.rules(),
             store=doors.paper_store,
         )
         self.epoch = doors.journal.take_epoch(settings.account, f"{platform.node()}:{os.getpid()}")
         self.executor = Executor(
-            replay(past, settings.account).restarted(),
+            orders,
             doors.journal,
             self.venue,
             epoch=self.epoch,
@@ -149,12 +152,17 @@ class Assembly:
         )
         self._lay_walk(doors)
 
-    def _check_symbols(self) -> None:
+    def _check_symbols(self, orders: Book) -> None:
         """BadInput when the journal has traded symbols that are not among the candles: nobody could value them."""
-        known = set(self.ground.instruments)
-        strangers = set(self.ledger.open_positions) | {request.symbol for request in self.activity.requests.values()}
-        if strangers := strangers - known:
+        traded = {request.symbol for request in self.activity.requests.values()} - set(self.ground.left)
+        held = {*self.ledger.open_positions, *(order.request.symbol for order in orders.open_orders())}
+        if strangers := (traded | held) - set(self.ground.instruments):
             named = ", ".join(str(symbol) for symbol in sorted(strangers)[:3])
+            if strangers & set(self.ground.left):
+                raise BadInput(
+                    f"The account holds {named}, which its venue does not trade now.",
+                    "Wait until it does, see that [[live.markets]] names its market, or give another --data-dir.",
+                )
             raise BadInput(
                 f"This data directory has traded {named}, which the candles given do not have.",
                 "It belongs to another recording: give that one, or another --data-dir.",

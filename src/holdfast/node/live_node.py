@@ -9,7 +9,9 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from decimal import Decimal
 
+from holdfast.execution.book import replay
 from holdfast.market.inputs import Inputs
 from holdfast.market.universe import Choice
 from holdfast.model.errors import BadInput, HoldfastError
@@ -30,6 +32,7 @@ from holdfast.venues.binance.endpoints import SPOT_LIVE, USDM_LIVE, SpotEndpoint
 from holdfast.venues.binance.exchange import Doors
 from holdfast.venues.binance.spot import BinanceSpot
 from holdfast.venues.binance.usdm import BinanceUsdm
+from holdfast.venues.listing import list_instrument
 from holdfast.world.chance import fraction
 from holdfast.world.http import HttpClient
 from holdfast.world.rate_budget import BudgetedTransport, RateBudget
@@ -48,6 +51,8 @@ class LiveNode(Node):
     _offset_ms: int = 0
     _walking: bool = False
     _instruments: dict[Symbol, Instrument] = field(default_factory=dict)
+    _traded: set[Symbol] = field(default_factory=set)  # by whatever process before this one
+    _listed: dict[Symbol, Instrument] = field(default_factory=dict)  # those of them that the venue still has
 
     def _sources(self) -> list[Phase]:
         return [
@@ -56,8 +61,8 @@ class LiveNode(Node):
         ]
 
     async def _open_venues(self) -> str:
-        self._http = HttpClient()
         live, sockets = self.settings.live, WebSocketClient()
+        self._http = HttpClient()
         markets = []
         for wanted in live.markets:
             endpoints = _endpoints(wanted)
@@ -84,13 +89,17 @@ class LiveNode(Node):
         asked_ms = self.clock.now_ms()
         told_ms = await markets[0].exchange.read_time_ms()
         self._offset_ms = told_ms - (asked_ms + self.clock.now_ms()) // 2
+        past = list(self.doors.journal.read())
         ledger = Ledger(self.settings.account)
-        ledger.apply_all(self.doors.journal.read())
+        ledger.apply_all(past)
+        orders = replay(past, self.settings.account)
+        self._traded = {order.request.symbol for order in orders.orders.values()}
+        involved = {*ledger.open_positions, *(order.request.symbol for order in orders.open_orders())}
         self._watch = UniverseWatch(
             [market.exchange for market in markets],
             self.settings.live.universe,
             clock=self.clock,
-            held=lambda: self.assembly.trading.involved() if self._walking else set(ledger.open_positions),
+            held=lambda: self.assembly.trading.involved() if self._walking else involved,
             on_choice=self._chosen,
         )
         if not await self._watch.refresh() or not self._instruments:
@@ -106,6 +115,7 @@ class LiveNode(Node):
             if symbol in tradable and symbol not in self._instruments
         }
         self._instruments.update(new)  # the walk's own table, too
+        self._listed.update({symbol: tradable[symbol] for symbol in self._traded & set(tradable)})
         if self._walking:
             self._follow_more(new, [symbol for symbol in choice.removed if symbol in self._instruments])
 
@@ -139,7 +149,7 @@ class LiveNode(Node):
         await self._http.close()
 
     async def _fill(self) -> str:
-        ground = Ground(self._instruments, self.settings.live.base)
+        ground = Ground(self._instruments, self.settings.live.base, self._left())
         self.assembly = Assembly(
             self.settings,
             ground,
@@ -162,6 +172,15 @@ class LiveNode(Node):
         walk.done_ms = max(walk.done_ms, now_ms)
         walk.market_ms, walk.look_back_ms = walk.done_ms, LATE_MS
         return f"{len(block)} stored candles in the book"
+
+    def _left(self) -> dict[Symbol, Instrument]:
+        """What was traded and has left the universe. Of what the venue does not list any more only the currencies are
+        needed, and its name tells them."""
+        return {
+            symbol: self._listed.get(symbol)
+            or list_instrument(symbol, 0, 0, maker_fee=Decimal(0), taker_fee=Decimal(0))
+            for symbol in sorted(self._traded - set(self._instruments))
+        }
 
     def feed_status(self) -> FeedStatus:
         """How the feed stands: connections, streams, requests, series."""
