@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import io
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
@@ -27,6 +28,7 @@ from holdfast.world.recording import read_recording
 RECORDED = Path(__file__).resolve().parents[2] / "data" / "binance_usdm_2025_typhonun" / "candles_1m.parquet"
 BTC = Symbol("binance", "usdm", "BTCUSDT")
 STEP_MS = 2000
+COSTS = {"maker_fee": "0.0001", "taker_fee": "0.0007", "half_spread_bps": "0.5", "slippage_bps": "2"}
 
 
 def settings_for(twin: BinanceTwin, agreeing: int) -> Settings:
@@ -41,6 +43,7 @@ def settings_for(twin: BinanceTwin, agreeing: int) -> Settings:
         {
             "market": {"timeframe": "5m", "frames": ["15m", "1h"]},
             "quorum": {"min_agreeing": agreeing, "min_consensus": 0.6},
+            "paper": {"markets": {"usdm": COSTS}},
             "live": {
                 "markets": [place],
                 "universe": {"markets": {"usdm": {"size": 6, "min_quote_volume": "0"}}, "refresh_s": 600},
@@ -86,6 +89,8 @@ def test_it_fills_its_past_trades_on_paper_and_goes_on_after_a_restart(tmp_path:
                 assert first.assembly.epoch == 1 and len(first.assembly.book.symbols) == 6
                 live = first.settings.live
                 assert first.feed._settings is live.feed and first.feed.base is live.base is first.assembly.book.base
+                traded_as = first.assembly.ground.instruments[BTC]
+                assert (traded_as.maker_fee, traded_as.taker_fee) == (Decimal("0.0001"), Decimal("0.0007"))
                 second = await follow(twin, clock, tmp_path, 21)
                 assert second.assembly.epoch == 2
         finally:

@@ -23,7 +23,7 @@ from holdfast.node.feed.sources import BinanceDialect, LiveMarket
 from holdfast.node.feed.universe_watch import UniverseWatch
 from holdfast.node.node import Node
 from holdfast.node.phases import Phase
-from holdfast.node.settings import LiveMarketSettings
+from holdfast.node.settings import LiveMarketSettings, PaperMarket
 from holdfast.node.view import View
 from holdfast.portfolio.ledger import Ledger
 from holdfast.signals.panel import LONGEST_MEMORY, find_heads
@@ -62,6 +62,7 @@ class LiveNode(Node):
 
     async def _open_venues(self) -> str:
         live, sockets = self.settings.live, WebSocketClient()
+        costs = {wanted.market: self.settings.paper.costs(wanted.market) for wanted in live.markets}
         self._http = HttpClient()
         markets = []
         for wanted in live.markets:
@@ -69,7 +70,7 @@ class LiveNode(Node):
             budget = RateBudget((), self.clock)  # the venue tells its limits with its instruments
             doors = Doors(BudgetedTransport(self._http, {endpoints.rest: budget}), sockets, self.clock, self.venue_ms)
             dialect = BinanceDialect(endpoints, live.base)
-            markets.append(LiveMarket(_exchange(endpoints, doors), dialect, sockets))
+            markets.append(LiveMarket(_exchange(endpoints, doors, costs[wanted.market]), dialect, sockets))
         try:
             chosen = await self._choose(markets)
         except HoldfastError as error:
@@ -212,7 +213,8 @@ def _endpoints(wanted: LiveMarketSettings) -> SpotEndpoints | UsdmEndpoints:
     return usdm_at(wanted.rest, wanted.streams) if wanted.rest else USDM_LIVE
 
 
-def _exchange(endpoints: SpotEndpoints | UsdmEndpoints, doors: Doors) -> BinanceSpot | BinanceUsdm:
+def _exchange(endpoints: SpotEndpoints | UsdmEndpoints, doors: Doors, costs: PaperMarket) -> BinanceSpot | BinanceUsdm:
+    """Its instruments carry the fees that are paid on paper: nobody asks for an account's own without a key."""
     if isinstance(endpoints, SpotEndpoints):
-        return BinanceSpot(doors, endpoints=endpoints)
-    return BinanceUsdm(doors, endpoints=endpoints)
+        return BinanceSpot(doors, endpoints=endpoints, maker_fee=costs.maker_fee, taker_fee=costs.taker_fee)
+    return BinanceUsdm(doors, endpoints=endpoints, maker_fee=costs.maker_fee, taker_fee=costs.taker_fee)

@@ -102,6 +102,14 @@ class PaperSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     markets: dict[str, PaperMarket] = msgspec.field(default_factory=_default_markets)
     participation: Decimal = Decimal("0.10")
 
+    def costs(self, market: str) -> PaperMarket:
+        """What trading in a market costs; BadInput where the settings do not say it."""
+        if market not in self.markets:
+            raise BadInput(
+                f"There is no paper market for {market}.", f"Describe it in the settings: [paper.markets.{market}]."
+            )
+        return self.markets[market]
+
     def rules(self) -> PaperRules:
         """The same in the venue's words."""
         return PaperRules(
