@@ -104,6 +104,26 @@ def test_the_documents_name_every_one(kind: str, documents: str) -> None:
     assert not _missing(NAMES[kind], documents), kind
 
 
+def _read_from(owner: str, sources: list[Source]) -> set[str]:
+    """Every `name` of an `owner.name` or `….owner.name`."""
+    return {
+        node.attr
+        for source in sources
+        for node in ast.walk(source.tree)
+        if isinstance(node, ast.Attribute) and ast.unparse(node.value).split(".")[-1] == owner
+    }
+
+
+def test_every_event_is_written_somewhere_and_every_metric_measured() -> None:
+    assert {event.name for event in Event} <= _read_from("Event", _room(""))
+    metrics = {name for name in vars(Metrics()) if not name.startswith("_")} - {"registry"}
+    assert metrics <= _read_from("metrics", _room(""))
+    assert _read_from("Event", [Source("src/x.py", "EntryKind.FILL, Event.FILL, telemetry.Event.ORDER")]) == {
+        "FILL",
+        "ORDER",
+    }
+
+
 def test_a_name_inside_a_longer_one_does_not_count() -> None:
     assert _missing({"late", "off_grid"}, "too_late, later, off_grid.") == ["late"]
 

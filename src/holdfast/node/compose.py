@@ -26,6 +26,7 @@ from holdfast.node.measures import Measures
 from holdfast.node.pairs import Commands, Pairs
 from holdfast.node.recorder import Recorder
 from holdfast.node.settings import Settings
+from holdfast.node.told import tell
 from holdfast.node.trading import Trading
 from holdfast.node.walk import Walk
 from holdfast.portfolio.ledger import Ledger
@@ -209,6 +210,7 @@ class Assembly:
             key = str(self._settings_versions + 1)
             account = self.settings.account
             self.executor.store(Entry(EntryKind.SETTINGS, key, account, self.executor.now_ms, body))
+            self.log.info(Event.SETTINGS_CHANGED, version=key)
         self.executor.hear_missed(fills_known=self.ledger.fill_count)
         self.executor.tell(self.trading.withdrawals(self.executor.now_ms))
 
@@ -216,6 +218,7 @@ class Assembly:
         """A new entry is in the journal."""
         self._learn(stored)
         self.measures.heard(stored)
+        tell(self.log, stored.entry)
 
     def _learn(self, stored: StoredEntry) -> None:
         """An entry of the journal, old or new."""

@@ -64,7 +64,15 @@ class Recorder:
         self._try(lambda: self._history.flush_if_due(self._clock.monotonic_s()))
 
     def note(self, signal: Signal) -> None:
-        """Hands an emitted signal, with all its votes, to the history."""
+        """Hands an emitted signal, with all its votes, to the history, and says in the log that there is one."""
+        self._log.info(
+            Event.SIGNAL,
+            id=signal.id,
+            symbol=str(signal.symbol),
+            timeframe=signal.timeframe,
+            direction=signal.direction.name.lower(),
+            consensus=signal.consensus,
+        )
         self._try(lambda: self._history.write_signals([signal]))
 
     def flush(self) -> None:

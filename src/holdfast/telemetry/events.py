@@ -12,35 +12,28 @@ from enum import StrEnum
 class Event(StrEnum):
     """What happened. The comment beside each name lists the fields that come with it."""
 
-    NODE_PHASE = "node.phase_reached"  # phase, took_ms
+    NODE_PHASE = "node.phase_reached"  # phase, took_ms, detail
     NODE_READY = "node.ready"  # took_ms
     NODE_STOPPING = "node.stopping"  # reason
     NODE_STOPPED = "node.stopped"  # took_ms
-    NODE_FENCED = "node.fenced"  # account, epoch
-    LOOP_FAILED = "loop.failed"  # loop, error: the loop counts it and goes on
+    LOOP_FAILED = "loop.failed"  # loop, error, place: what ended it; without the walk the node ends
 
-    SETTINGS_READ = "settings.read"  # version, source
-    SETTINGS_CHANGED = "settings.changed"  # version, names
+    SETTINGS_CHANGED = "settings.changed"  # version: what decides on trades was put on record, at first or anew
 
     FEED_STARTED = "feed.started"  # venue, symbols, timeframe
     FEED_SILENT = "feed.silent"  # venue, silent_s, stream, measure: what is done about it
     UNIVERSE_CHANGED = "universe.changed"  # added, removed, symbols
-    FEED_ENDED = "feed.ended"  # venue, candles
-    CANDLE_DEFECT = "candle.defect_found"  # symbol, code, open_time_ms
-    SERIES_TRUST = "series.trust_changed"  # symbol, timeframe, trust, reason
+    FEED_ENDED = "feed.ended"  # candles
 
     SIGNAL = "signal.emitted"  # id, symbol, timeframe, direction, consensus
-    INTENT = "decision.intended"  # intent, symbol, side, size
-    REFUSAL = "decision.refused"  # signal, code and its numbers
-    ORDER = "order.state_changed"  # client_order_id, state
-    FILL = "fill.applied"  # trade_id, client_order_id, price, size
-    DIFFERENCE = "account.difference_found"  # what, ours, venue
-    KILL_LEVEL = "account.kill_level_set"  # level, by
+    INTENT = "decision.intended"  # intent, signal, symbol, side, size
+    REFUSAL = "decision.refused"  # code, signal, symbol, side, numbers
+    ORDER = "order.state_changed"  # client_order_id, state, reason
+    FILL = "fill.applied"  # trade_id, client_order_id, symbol, side, price, size
+    DIFFERENCE = "account.difference_found"  # what, client_order_id
 
     JOURNAL_OPENED = "journal.opened"  # sequence, chain_hash
-    HISTORY_STORED = "history.stored"  # candles, signals
     HISTORY_AWAY = "history.away"  # error, waiting_rows
 
-    API_SERVING = "api.serving"  # host, port
     OPERATOR_COMMAND = "operator.commanded"  # command, by
     LIBRARY = "library.said"  # library, message: what a third-party package wrote to Python's own logging

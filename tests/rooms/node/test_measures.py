@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import io
+import json
 from collections import Counter
 
 import numpy as np
 import pytest
-from walking import World, late_bars, long_blocks, made_up, set_up, walk
+from walking import World, late_bars, long_blocks, made_up, quiet, set_up, walk
 
-from holdfast.execution.marks import decode_decision, decode_report
+from holdfast.execution.marks import decode_decision, decode_fill, decode_report
 from holdfast.model.entry import EntryKind
 from holdfast.model.intent import Intent
 from holdfast.node.measures import Measures
 from holdfast.signals.consensus import OUTCOME_CODES
+from holdfast.telemetry.events import Event
 
 HOURLY = set_up(quorum={"cool_down_ms": 7_200_000, "deduplicate_ms": 14_400_000})
 
@@ -151,3 +154,19 @@ def test_the_newest_bar_is_shown_as_it_was_decided() -> None:
                 if newest.outcome == "signal":
                     assert world.history.read_signal(newest.id) == newest
     assert {"signal", "cooling_down", "duplicate"} <= shown
+
+
+def test_the_log_tells_every_signal_decision_order_and_fill() -> None:
+    recording, told = made_up(), io.StringIO()
+    world = World()
+    walk(world.start(recording, HOURLY, log=quiet(told)), long_blocks(recording, HOURLY))
+    lines = [json.loads(line) for line in told.getvalue().splitlines()]
+    events, kinds = Counter(line["event"] for line in lines), world.kinds()
+    assert events[Event.SIGNAL] == len(world.kept()[1])
+    assert events[Event.INTENT] + events[Event.REFUSAL] == kinds[EntryKind.DECISION]
+    assert events[Event.INTENT] and events[Event.REFUSAL]
+    assert events[Event.ORDER] == kinds[EntryKind.ORDER] and events[Event.FILL] == kinds[EntryKind.FILL]
+    assert events[Event.SETTINGS_CHANGED] == kinds[EntryKind.SETTINGS] == 1
+    filled = [line for line in lines if line["event"] == Event.FILL]
+    fills = [decode_fill(one.entry) for one in world.entries() if one.entry.kind is EntryKind.FILL]
+    assert [(line["trade_id"], line["price"]) for line in filled] == [(one.trade_id, str(one.price)) for one in fills]

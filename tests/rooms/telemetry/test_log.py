@@ -59,7 +59,9 @@ def test_a_line_end_inside_a_field_cannot_forge_a_second_line(stream: io.StringI
 
 @pytest.mark.parametrize("shape", list(Shape))
 def test_no_secret_reaches_the_log_at_any_depth(stream: io.StringIO, shape: Shape) -> None:
-    _log(stream, shape).info(Event.SETTINGS_READ, api_key="k1", nested={"venue": {"apiToken": "k2", "name": "paper"}})
+    _log(stream, shape).info(
+        Event.OPERATOR_COMMAND, api_key="k1", nested={"venue": {"apiToken": "k2", "name": "paper"}}
+    )
     line = stream.getvalue()
     assert "k1" not in line and "k2" not in line
     assert HIDDEN in line and "paper" in line
