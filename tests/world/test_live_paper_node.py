@@ -142,6 +142,40 @@ def test_the_universe_changes_by_the_difference(tmp_path: Path) -> None:
     asyncio.run(play())
 
 
+def test_a_node_that_is_cut_off_says_so_and_keeps_its_universe(tmp_path: Path) -> None:
+    async def play() -> None:
+        clock, told = RecordedClock(SystemClock().now_ms() // 300_000 * 300_000), io.StringIO()
+        twin = BinanceTwin([read_recording(RECORDED)], clock, update_ms=None)
+        await twin.start()
+        log = build_log(told, clock=clock, shape=Shape.JSON)
+        node = LiveNode(settings_for(twin, 9), Market(candles=()), tmp_path, clock, log, "paper")
+        running = asyncio.create_task(node.run())
+
+        async def until(problems: int) -> list[str]:
+            while not node.startup.ready or len(node.view.health().problems) != problems:
+                assert not running.done()
+                clock.advance_to(clock.now_ms() + STEP_MS)
+                await asyncio.sleep(0.003)
+            return node.view.health().problems
+
+        try:
+            async with asyncio.timeout(120):
+                assert not await until(0) and node.view.health().status == "ready"
+                followed = node.feed.symbols
+                await twin.stop()
+                assert await until(1) == ["No connection to the streams of binance usdm is open."]
+                assert "universe of binance usdm could not be chosen anew" in (await until(2))[0]
+                assert node.view.health().status == "degraded" and node.feed.symbols == followed
+        finally:
+            await twin.stop()
+            node.stop.set()
+            clock.advance_to(clock.now_ms() + 60_000)
+            await running
+        assert '"event":"universe.kept"' in told.getvalue()
+
+    asyncio.run(play())
+
+
 def test_venues_that_do_not_answer_are_named(tmp_path: Path) -> None:
     async def play() -> None:
         clock = SystemClock()

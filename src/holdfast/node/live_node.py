@@ -102,6 +102,7 @@ class LiveNode(Node):
             clock=self.clock,
             held=lambda: self.assembly.trading.involved() if self._walking else involved,
             on_choice=self._chosen,
+            on_failure=self._not_chosen,
         )
         if not await self._watch.refresh() or not self._instruments:
             problems = "; ".join(self._watch.problems.values()) or "no symbol fits the rules of the universe"
@@ -118,7 +119,15 @@ class LiveNode(Node):
         self._instruments.update(new)  # the walk's own table, too
         self._listed.update({symbol: tradable[symbol] for symbol in self._traded & set(tradable)})
         if self._walking:
+            self.assembly.measures.problems.pop(f"universe {choice.venue} {choice.market}", None)
             self._follow_more(new, [symbol for symbol in choice.removed if symbol in self._instruments])
+
+    def _not_chosen(self, venue: str, market: str, error: str) -> None:
+        """A market keeps the symbols it has; at the start there are none, and that is told otherwise."""
+        if self._walking:
+            self.log.warning(Event.UNIVERSE_KEPT, venue=venue, market=market, error=error)
+            words = f"The universe of {venue} {market} could not be chosen anew: {error}"
+            self.assembly.measures.problems[f"universe {venue} {market}"] = words
 
     def _follow_more(self, new: Mapping[Symbol, Instrument], gone: Sequence[Symbol]) -> None:
         """Only the difference is subscribed: what stays flows on. What goes stays in the book, and is never decided on,

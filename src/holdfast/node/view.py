@@ -26,6 +26,7 @@ from holdfast.api.views import (
     SymbolView,
     VoteView,
 )
+from holdfast.market.stream_words import ConnectionPhase
 from holdfast.market.trust import Trust
 from holdfast.model.candle import Candle
 from holdfast.model.signal import Signal
@@ -60,7 +61,7 @@ class View:
 
     def health(self) -> HealthView:
         measures = self._node.measures
-        problems = list(measures.problems.values())
+        problems = [*measures.problems.values(), *self._cut_off()]
         if self._startup.stopping:
             status = "stopping"
         elif not self._startup.ready:
@@ -77,6 +78,17 @@ class View:
             phases=[PhaseView(name=p.name, state=p.state.value, detail=p.detail) for p in self._startup.phases],
             problems=problems + ([self.rests] if self.rests else []),
         )
+
+    def _cut_off(self) -> list[str]:
+        """The live markets from which no stream can come now."""
+        markets = () if self._feed is None else self._feed().markets
+        return [
+            f"No connection to the streams of {market.venue} {market.market} is open."
+            for market in markets
+            if market.streams is not None
+            and market.streams.streams
+            and all(connection.phase is not ConnectionPhase.OPEN for connection in market.streams.connections)
+        ]
 
     def settings(self) -> dict[str, Any]:
         shown: dict[str, Any] = msgspec.to_builtins(self._node.settings)

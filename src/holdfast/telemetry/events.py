@@ -23,6 +23,7 @@ class Event(StrEnum):
     FEED_STARTED = "feed.started"  # venue, symbols, timeframe
     FEED_SILENT = "feed.silent"  # venue, silent_s, stream, measure: what is done about it
     UNIVERSE_CHANGED = "universe.changed"  # added, removed, symbols
+    UNIVERSE_KEPT = "universe.kept"  # venue, market, error: it could not be chosen anew
     FEED_ENDED = "feed.ended"  # candles
 
     SIGNAL = "signal.emitted"  # id, symbol, timeframe, direction, consensus

@@ -181,6 +181,7 @@ def test_a_refreshed_universe_changes_ten_of_a_hundred_without_reconnecting_or_a
             on_choice=lambda choice, _: scene.feed.change(
                 dict.fromkeys(choice.added, scene.clock.now_ms() // MINUTE * MINUTE), choice.removed, ready=True
             ),
+            on_failure=lambda *failure: pytest.fail(str(failure)),
         )
         assert await watch.refresh()
         assert set(scene.feed.symbols) == set(listed[:100])

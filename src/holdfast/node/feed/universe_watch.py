@@ -28,7 +28,8 @@ class UniverseSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown
 
 class UniverseWatch:
     """`held` names every symbol with a position or an open order; `on_choice` hears each new choice with the
-    instruments that are tradable. `choices` are the newest of each market, and may be set from the record."""
+    instruments that are tradable, `on_failure` each market that could not be chosen for, and why. `choices` are the
+    newest of each market; `problems` say where the newest try failed."""
 
     def __init__(
         self,
@@ -38,6 +39,7 @@ class UniverseWatch:
         clock: Clock,
         held: Callable[[], Collection[Symbol]],
         on_choice: Callable[[Choice, Mapping[Symbol, Instrument]], None],
+        on_failure: Callable[[str, str, str], None],
     ) -> None:
         self.choices: dict[tuple[str, str], Choice] = {}
         self.problems: dict[tuple[str, str], str] = {}
@@ -46,6 +48,7 @@ class UniverseWatch:
         self._clock = clock
         self._held = held
         self._on_choice = on_choice
+        self._on_failure = on_failure
 
     async def refresh(self) -> bool:
         """Chooses for every market; False when one could not be chosen for: it keeps what it has."""
@@ -65,6 +68,7 @@ class UniverseWatch:
                 )
             except (Retryable, Unknown, Refused) as error:
                 self.problems[place] = str(error)
+                self._on_failure(*place, str(error))
                 continue
             self.problems.pop(place, None)
             self.choices[place] = choice
