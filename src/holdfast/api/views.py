@@ -13,7 +13,6 @@ from typing import Any, Protocol
 from pydantic import BaseModel, ConfigDict
 
 from holdfast.model.candle import Candle
-from holdfast.model.signal import Signal
 from holdfast.model.symbol import Symbol
 from holdfast.model.timeframe import Timeframe
 
@@ -334,8 +333,6 @@ class NodeView(Protocol):
     def fills(self, *, symbol: Symbol | None, limit: int) -> list[FillView]: ...
 
     def candles(self, symbol: Symbol, timeframe: Timeframe, *, limit: int) -> list[Candle]: ...
-
-    def stored_signal(self, signal_id: str) -> Signal | None: ...
 
     def prometheus(self) -> bytes:
         """The metrics in Prometheus' text format."""

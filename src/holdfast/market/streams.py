@@ -79,7 +79,6 @@ class _Turn:
     def __init__(self, state: Streams, rules: StreamRules, *, now_ms: int, chance: float) -> None:
         self.connections = dict(state.connections)
         self.commands: list[Command] = []
-        self._before = state
         self._wanted = state.wanted
         self._levels = dict(state.levels)
         self._counts = state.counts

@@ -226,9 +226,6 @@ class View:
         stored = self._history.read_signals(symbol=symbol, limit=limit)
         return [view_signal(signal, self._node.desk.weights) for signal in stored]
 
-    def stored_signal(self, signal_id: str) -> Signal | None:
-        return self._history.read_signal(signal_id)
-
     # ---- the account
 
     def decisions(self, *, limit: int) -> list[DecisionView]:

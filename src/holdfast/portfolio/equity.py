@@ -6,13 +6,13 @@ summed (ledger.py).
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from decimal import Decimal
 from typing import Protocol
 
 import msgspec
 
-from holdfast.model.entry import Entry, EntryKind, StoredEntry, encode_body
+from holdfast.model.entry import Entry, EntryKind, encode_body
 from holdfast.model.errors import BadInput
 from holdfast.model.symbol import Symbol
 
@@ -72,12 +72,3 @@ def decode_equity_mark(body: bytes) -> EquityMark:
         if not line.equity.is_finite():
             raise BadInput(f"An equity entry says that {currency} is worth {line.equity}.", "Equity is a number.")
     return mark
-
-
-def equity_marks(entries: Iterable[StoredEntry], account: str) -> list[EquityMark]:
-    """The marks of one account among journal entries, in their order."""
-    return [
-        decode_equity_mark(stored.entry.body)
-        for stored in entries
-        if stored.entry.kind is EntryKind.EQUITY and stored.entry.account == account
-    ]

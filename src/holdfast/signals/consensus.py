@@ -6,7 +6,7 @@ soon after. No head is run here and no Signal is built here. How the counting wo
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 
@@ -16,7 +16,6 @@ from numpy.typing import NDArray
 
 from holdfast.model.candle import Floats
 from holdfast.model.errors import BadInput
-from holdfast.model.signal import Signal
 from holdfast.model.symbol import Symbol
 from holdfast.model.vote import Direction
 from holdfast.signals.columns import Mask
@@ -149,16 +148,6 @@ class Gatekeeper:
 
     quorum: Quorum
     emitted: Mapping[tuple[Symbol, Direction], int] = field(default_factory=lambda: MappingProxyType({}))
-
-    @classmethod
-    def remembering(cls, quorum: Quorum, signals: Iterable[Signal]) -> Gatekeeper:
-        """Rebuilt from stored signals, in any order; those that were not emitted are passed over."""
-        newest: dict[tuple[Symbol, Direction], int] = {}
-        for signal in signals:
-            if signal.outcome == SIGNAL:
-                key = (signal.symbol, signal.direction)
-                newest[key] = max(newest.get(key, signal.bar_close_ms), signal.bar_close_ms)
-        return cls(quorum, newest)
 
     def judge(self, symbol: Symbol, direction: Direction, bar_close_ms: int) -> str:
         """SIGNAL, or why it is held back. COOLING_DOWN counts from the symbol's newest signal in either direction,

@@ -46,10 +46,6 @@ class Log:
     def __init__(self, logger: FilteringBoundLogger) -> None:
         self._logger = logger
 
-    def with_fields(self, **fields: object) -> Log:
-        """A log that adds `fields` to every line."""
-        return Log(self._logger.bind(**fields))
-
     def debug(self, event: Event, **fields: object) -> None:
         self._logger.debug(event.value, **fields)
 

@@ -30,7 +30,6 @@ from holdfast.api.views import (
     VoteView,
 )
 from holdfast.model.candle import Candle
-from holdfast.model.signal import Signal
 from holdfast.model.symbol import Symbol
 from holdfast.model.timeframe import Timeframe
 
@@ -361,9 +360,6 @@ class FixtureView:
 
     def candles(self, symbol: Symbol, timeframe: Timeframe, *, limit: int) -> list[Candle]:
         return walk(symbol, self.bars)[-limit:]
-
-    def stored_signal(self, signal_id: str) -> Signal | None:
-        return None
 
     def prometheus(self) -> bytes:
         return b'# TYPE holdfast_candles_total counter\nholdfast_candles_total{market="spot",venue="binance"} 7.0\n'

@@ -15,7 +15,6 @@ from holdfast.portfolio.equity import (
     EquityMark,
     decode_equity_mark,
     encode_equity_mark,
-    equity_marks,
     make_equity_entry,
 )
 from holdfast.portfolio.ledger import Ledger
@@ -194,8 +193,6 @@ def test_an_equity_entry_says_what_the_ledger_says_and_making_it_again_gives_the
     assert ledger.apply(stored(entry)) is True
     assert make_equity_entry(ledger, {BTC: Decimal("101.5")}, DAY_MS) == entry
     assert ledger.apply(stored(entry)) is False
-    other = Entry(kind=EntryKind.EQUITY, key="1", account="other", time_ms=1, body=entry.body)
-    assert [found.time_ms for found in equity_marks([stored(entry), stored(other)], "main")] == [DAY_MS]
 
 
 def test_currencies_are_kept_apart() -> None:

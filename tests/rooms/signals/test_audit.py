@@ -148,7 +148,7 @@ def test_a_changed_vote_and_a_missing_head_are_named(signals: list[Signal], wind
 
 def test_a_consensus_that_was_held_back_replays_as_held_back(signals: list[Signal], window: Window) -> None:
     first = next(signal for signal in signals if signal.outcome == "signal")
-    gate = Gatekeeper.remembering(EASY, [first])
+    gate = Gatekeeper(EASY).after(first.symbol, first.direction, first.bar_close_ms)
     held_back = gate.judge(first.symbol, first.direction, first.bar_close_ms)
     stored = msgspec.structs.replace(first, outcome=held_back)
     assert held_back == "cooling_down"
@@ -156,16 +156,6 @@ def test_a_consensus_that_was_held_back_replays_as_held_back(signals: list[Signa
     forged = msgspec.structs.replace(next(s for s in signals if s.outcome == "no_quorum"), outcome="duplicate")
     replayed = replay_signal(forged, of(forged, window), PANEL, WeightSet(), EASY)
     assert replayed.outcome == "no_quorum"
-
-
-def test_a_gatekeeper_is_rebuilt_from_stored_signals_in_any_order(signals: list[Signal]) -> None:
-    gate = Gatekeeper(EASY)
-    for signal in sorted(signals, key=lambda signal: signal.bar_close_ms):
-        if signal.outcome == "signal":
-            gate = gate.after(signal.symbol, signal.direction, signal.bar_close_ms)
-    assert gate.emitted
-    assert Gatekeeper.remembering(EASY, signals).emitted == gate.emitted
-    assert Gatekeeper.remembering(EASY, reversed(signals)).emitted == gate.emitted
 
 
 def test_the_hash_covers_two_hundred_bars_of_one_symbol_and_nothing_else(window: Window) -> None:

@@ -77,14 +77,6 @@ def test_lines_below_the_level_are_not_written(stream: io.StringIO) -> None:
     assert len(stream.getvalue().splitlines()) == 2
 
 
-def test_fields_given_once_are_on_every_line_of_that_log_only(stream: io.StringIO) -> None:
-    log = _log(stream)
-    log.with_fields(account="main").info(Event.FILL)
-    log.info(Event.FILL)
-    first, second = (json.loads(line) for line in stream.getvalue().splitlines())
-    assert first["account"] == "main" and "account" not in second
-
-
 def test_an_error_is_written_with_its_type_and_its_place(stream: io.StringIO) -> None:
     try:
         Decimal("1") / Decimal("0")

@@ -15,7 +15,7 @@ import numpy as np
 
 from holdfast.model.candle import CandleBlock
 from holdfast.model.errors import Retryable
-from holdfast.model.order import Leg, OrderReport, OrderState, Side
+from holdfast.model.order import Leg, OrderReport, OrderState
 from holdfast.model.symbol import Symbol
 from holdfast.model.timeframe import Timeframe
 from holdfast.ports.exchange import Liquidity
@@ -252,10 +252,6 @@ def leg_by_type(order_type: str, *, reduce_only: bool) -> Leg:
     if order_type.startswith("TAKE_PROFIT"):
         return Leg.TARGET
     return Leg.CLOSE if reduce_only else Leg.ENTRY
-
-
-def side_of(text: str) -> Side:
-    return Side.BUY if text == "BUY" else Side.SELL
 
 
 def read_candles(

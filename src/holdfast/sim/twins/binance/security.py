@@ -33,7 +33,6 @@ class ApiKey(msgspec.Struct, frozen=True, kw_only=True):
     account: str
     secret: str = ""
     public_key: str = ""
-    may_trade: bool = True
 
     @property
     def ed25519(self) -> Ed25519PublicKey | None:
