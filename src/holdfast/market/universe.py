@@ -1,13 +1,13 @@
 """Which symbols are followed: the most traded of a market, chosen anew from time to time without churning.
 
 Pure: volumes and instruments come in, a choice with its reasons comes out, and what a choice changes is a difference.
-Every choice is a record, so that what was followed at any past moment can be told. Nothing is subscribed here.
+Nothing is subscribed, kept or switched off here: what an operator disables is the node's business.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping
 from decimal import Decimal
 from enum import StrEnum
 
@@ -102,7 +102,7 @@ class Left(msgspec.Struct, frozen=True):
 
 class Choice(msgspec.Struct, frozen=True):
     """What was chosen at `time_ms`. `members` by rank, those without one last; `passed_over` counts by reason what was
-    not eligible. As JSON it is the point-in-time record."""
+    not eligible."""
 
     time_ms: int
     venue: str
@@ -181,12 +181,6 @@ def choose(
     )
 
 
-def followed_at(choices: Sequence[Choice], moment_ms: int) -> tuple[Symbol, ...]:
-    """What was followed at a moment, by the records of one market in order of time; () before the first."""
-    past = [choice for choice in choices if choice.time_ms <= moment_ms]
-    return past[-1].symbols if past else ()
-
-
 def is_leveraged(base: str, bases: Collection[str]) -> bool:
     """Whether `base` is another listed base with a word for leverage behind it: BTCUP is, JUP is not."""
     return any(base.endswith(word) and base.removesuffix(word) in bases for word in _LEVERAGED)
@@ -247,20 +241,3 @@ def _member(
 
 def _by_rank(member: Member) -> tuple[bool, int, Symbol]:
     return member.rank is None, member.rank or 0, member.symbol
-
-
-class Switches(msgspec.Struct, frozen=True):
-    """Pairs that the owner has switched off: they are followed like any other, and kept protected, but not entered.
-    Each with the time of switching. A pair keeps its switch while it is not followed."""
-
-    disabled: Mapping[Symbol, int] = {}
-
-    def is_enabled(self, symbol: Symbol) -> bool:
-        return symbol not in self.disabled
-
-    def disable(self, symbol: Symbol, now_ms: int) -> Switches:
-        """The same with this pair off; nothing changes for one that is."""
-        return self if symbol in self.disabled else Switches({**self.disabled, symbol: now_ms})
-
-    def enable(self, symbol: Symbol) -> Switches:
-        return Switches({other: since for other, since in self.disabled.items() if other != symbol})

@@ -1,4 +1,4 @@
-"""How much each head counts, and what its probabilities turned out to be worth: one versioned, hashable value.
+"""How much each head counts, and what its probabilities turned out to be worth: one versioned value.
 
 A head's raw probability is a score. Its calibration maps that score to the share of votes that came true, learned
 from outcomes by `fit_calibration`; without one the score passes unchanged, and `calibrated` says so. Which outcomes are
@@ -7,7 +7,6 @@ used, and when a new set takes over, is not decided here.
 
 from __future__ import annotations
 
-import hashlib
 import math
 from collections.abc import Sequence
 from itertools import pairwise
@@ -17,7 +16,6 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from holdfast.model.candle import Floats
-from holdfast.model.entry import encode_body
 from holdfast.model.errors import BadInput
 
 Points = tuple[tuple[float, float], ...]
@@ -42,7 +40,8 @@ DEFAULT_HEADS = {
 class WeightSet(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """`heads`: name → weight, any positive scale; a head without an entry counts the mean of those that have one, and
     a weight of 0 silences a head. `calibration`: name → (raw, calibrated) points, both rising, straight lines between
-    them and level beyond their ends. `version` is the name people use; `content_hash` is what the audit compares."""
+    them and level beyond their ends. `version` is the name people use; a signal's `policy`
+    adds a hash of the rest to it."""
 
     version: str = "default-1"
     heads: dict[str, float] = msgspec.field(default_factory=lambda: dict(DEFAULT_HEADS))
@@ -84,11 +83,6 @@ class WeightSet(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         mapped: Floats = np.interp(probability, raw, calibrated)
         return mapped
 
-    @property
-    def content_hash(self) -> str:
-        """SHA-256 over every weight and calibration point, hexadecimal; the version's name is part of it."""
-        return hashlib.sha256(encode_body(self)).hexdigest()
-
 
 def _check_points(head: str, points: Points) -> None:
     numbers = [number for point in points for number in point]
@@ -98,18 +92,6 @@ def _check_points(head: str, points: Points) -> None:
             f"The calibration of head '{head}' is not a rising line of probabilities.",
             "Give at least two points [raw, calibrated], each number from 0 to 1, raw rising, calibrated not falling.",
         )
-
-
-def read_weights(text: str) -> WeightSet:
-    """A weight set from JSON (begins with a brace) or TOML; raises BadInput that names what is wrong."""
-    try:
-        if text.lstrip().startswith("{"):
-            return msgspec.json.decode(text, type=WeightSet)
-        return msgspec.toml.decode(text, type=WeightSet)
-    except msgspec.DecodeError as wrong:
-        raise BadInput(
-            f"The weights cannot be read: {wrong}.", "Known keys are version, heads and calibration."
-        ) from wrong
 
 
 def fit_calibration(raw: ArrayLike, hit: ArrayLike) -> Points:

@@ -5,16 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from decimal import Decimal
 
-import msgspec
 import pytest
 
 from holdfast.market.universe import (
     Choice,
     Reason,
-    Switches,
     UniverseRules,
     choose,
-    followed_at,
     is_leveraged,
     nothing_chosen,
 )
@@ -174,22 +171,6 @@ def test_symbols_that_the_owner_names_are_followed_without_any_volume() -> None:
     rules = UniverseRules(size=0, named=(NAMES[8],))
     choice = choose(nothing_chosen("binance", "spot"), [], listed(*BASES), rules=rules, held=(), now_ms=1)
     assert names(choice.symbols) == [NAMES[8]] and choice.members[0].reason is Reason.NAMED
-
-
-def test_what_was_followed_at_any_past_moment_is_on_record() -> None:
-    before = first()
-    after = following(before, NAMES[::-1])
-    assert followed_at([before, after], 999) == ()
-    assert followed_at([before, after], 1999) == before.symbols
-    assert followed_at([before, after], 2000) == after.symbols
-    assert msgspec.json.decode(msgspec.json.encode(after), type=Choice) == after
-
-
-def test_a_disabled_pair_keeps_its_place_and_its_mark() -> None:
-    pair = spot(NAMES[0])
-    off = Switches().disable(pair, 5)
-    assert not off.is_enabled(pair) and off.disable(pair, 9).disabled == {pair: 5}
-    assert off.enable(pair).is_enabled(pair) and off.is_enabled(spot(NAMES[1]))
 
 
 @pytest.mark.parametrize(
