@@ -6,8 +6,6 @@ applied (checks.py), or any way for the machine to loosen one.
 
 from __future__ import annotations
 
-import difflib
-from collections.abc import Mapping
 from decimal import Decimal
 from enum import Enum
 
@@ -126,23 +124,8 @@ _ORDERED = (
 )
 
 
-def parse_limits(values: Mapping[str, object]) -> Limits:
-    """Limits from settings: missing ones take their default; numbers may be written as strings. Raises
-    BadInput for an unknown name (with the nearest known one), a wrong type, or a value that Limits
-    refuses."""
-    for name in values:
-        if name not in TIGHTER:
-            nearest = difflib.get_close_matches(name, TIGHTER, n=1)
-            known = f"Did you mean '{nearest[0]}'?" if nearest else f"Known limits: {', '.join(TIGHTER)}."
-            raise BadInput(f"There is no limit named '{name}'.", known)
-    try:
-        return msgspec.convert(dict(values), Limits)
-    except msgspec.ValidationError as error:
-        raise BadInput(f"The limits are not readable: {error}.", "Every limit is one number.") from error
-
-
 def tighten(current: Limits, proposed: Limits) -> Limits:
-    """`proposed`, if no limit in it is looser than in `current`: the machine's only way to change limits.
+    """`proposed`, if no limit in it is looser than in `current`: the only way in which a program may change limits.
     Raises BadInput naming every limit that would be loosened or, where neither way is tighter, changed."""
     loosened = [
         f"{name} from {getattr(current, name)} to {getattr(proposed, name)}"

@@ -6,31 +6,37 @@ import msgspec
 import pytest
 
 from holdfast.model.errors import BadInput
-from holdfast.risk.limits import TIGHTER, Limits, Tighter, parse_limits, tighten
+from holdfast.node.settings import read_settings
+from holdfast.risk.limits import TIGHTER, Limits, Tighter, tighten
+
+
+def read(values: dict[str, object]) -> Limits:
+    return read_settings(None, {"limits": values}).limits
 
 
 def test_the_defaults_hold_together() -> None:
     assert Limits().risk_per_trade == Decimal("0.005")
-    assert parse_limits({}) == Limits()
+    assert read({}) == Limits()
 
 
 def test_limits_are_read_from_numbers_and_from_strings_alike() -> None:
-    read = parse_limits({"risk_per_trade": 0.01, "max_exposure_share": "0.5", "max_positions": 4})
-    assert (read.risk_per_trade, read.max_exposure_share, read.max_positions) == (Decimal("0.01"), Decimal("0.5"), 4)
+    limits = read({"risk_per_trade": 0.01, "max_exposure_share": "0.5", "max_positions": 4})
+    found = (limits.risk_per_trade, limits.max_exposure_share, limits.max_positions)
+    assert found == (Decimal("0.01"), Decimal("0.5"), 4)
 
 
 def test_an_unknown_limit_is_refused_with_the_nearest_known_name() -> None:
     with pytest.raises(BadInput, match="Did you mean 'max_positions'"):
-        parse_limits({"max_position": 4})
-    with pytest.raises(BadInput, match="Known limits: risk_per_trade, "):
-        parse_limits({"zzz": 4})
+        read({"max_position": 4})
+    with pytest.raises(BadInput, match="Known there: daily_loss_share, "):
+        read({"zzz": 4})
 
 
 @pytest.mark.parametrize(
     ("values", "says"),
     [
-        ({"risk_per_trade": "much"}, "not readable"),
-        ({"max_positions": 2.5}, "not readable"),
+        ({"risk_per_trade": "much"}, r"not right: .* at `\$.limits.risk_per_trade`"),
+        ({"max_positions": 2.5}, "Expected `int`, got `float`"),
         ({"risk_per_trade": "NaN"}, "not an exact number"),
         ({"risk_per_trade": 0}, "must be above 0"),
         ({"max_drawdown_share": 2}, "at most 1"),
@@ -49,7 +55,7 @@ def test_an_unknown_limit_is_refused_with_the_nearest_known_name() -> None:
 )
 def test_limits_at_odds_are_refused_with_the_reason(values: dict[str, object], says: str) -> None:
     with pytest.raises(BadInput, match=says):
-        parse_limits(values)
+        read(values)
 
 
 def test_a_float_never_becomes_a_limit_unnoticed() -> None:
