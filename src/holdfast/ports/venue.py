@@ -14,7 +14,7 @@ from holdfast.model.symbol import Symbol
 
 
 class GuaranteeTier(StrEnum):
-    """How a venue lets absence of an order be proved (ARCHITECTURE.md, exactly once)."""
+    """How a venue lets absence of an order be proved (docs/howto/add-a-venue.md)."""
 
     TIME_BOUNDED = "time-bounded"
     LOG_PROVABLE = "log-provable"
