@@ -186,8 +186,8 @@ class PerformanceView(_View):
 
 class SchedulerView(_View):
     """Evaluations of symbols at bar close; a cycle is one such moment. `late_total` counts steps of the walk that took
-    longer than `deadline_ms` for each cycle in them. `cycle_ms` is of all heads over one block: one cycle live, up to 64
-    in a replay at full speed."""
+    longer than `deadline_ms` for each cycle in them. `cycle_ms` is of all heads over one block: one cycle live, up to
+    64 in a replay at full speed."""
 
     timeframe: str
     deadline_ms: int

@@ -30,7 +30,7 @@ REFUSALS: dict[str, str] = {
     "pair_disabled": "An operator has disabled the symbol; it is closed and protected as before.",
     "already_in_position": "A position or a pending entry in this symbol has the same direction.",
     "opposite_entry_pending": "An entry in the other direction is still pending.",
-    "entries_frozen": "Entries are frozen by a kill level or by the operator.",
+    "entries_frozen": "Entries in every symbol are frozen.",
     "series_not_ready": "The candle series is not trusted.",
     "short_not_possible": "The market cannot be sold short, and there is no position to close.",
     "no_balance_in_quote": "The account has no balance in the symbol's quote currency.",
