@@ -67,7 +67,9 @@ def check_packages() -> Check:
     try:
         needed = list(_needed("holdfast"))
     except metadata.PackageNotFoundError:
-        return Check("packages", WARNING, "holdfast is not installed as a package", "Install it: ./run doctor does.")
+        return Check(
+            "packages", WARNING, "holdfast is not installed as a package", "Install it: ./run holdfast doctor does."
+        )
     modules = {name: module for module, names in metadata.packages_distributions().items() for name in map(_key, names)}
     missing, found = [], []
     for name in needed:
@@ -77,7 +79,7 @@ def check_packages() -> Check:
         except (ImportError, OSError) as error:
             missing.append(f"{name} ({error})")
     if missing:
-        return Check("packages", PROBLEM, f"not importable: {', '.join(missing)}", "Install them: ./run does.")
+        return Check("packages", PROBLEM, f"not importable: {', '.join(missing)}", "Install them: ./run holdfast does.")
     return Check("packages", OK, ", ".join(found))
 
 

@@ -1,7 +1,7 @@
 """What a walk has come to in one data directory: all of it, whichever processes walked which part.
 
-Everything is counted from the journal (and the candles from the recording), so that a walk that was killed and
-continued gives the same numbers as one that was not. What each number is: docs/cli.md.
+Everything is counted from the journal (candles and their defects from the recording), so that a walk that was killed
+and continued gives the same numbers as one that was not. What each number is: docs/cli.md.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ class Tally(msgspec.Struct, frozen=True, kw_only=True):
     strings by currency, times ISO 8601 in UTC. `data_dir` is None when the walk was not kept."""
 
     candles: int
+    defects: dict[str, int]
     signals: int
     intents: int
     refusals: dict[str, int]
@@ -92,6 +93,7 @@ def tally(node: Node, *, walked_here: int, seconds: float, kept: bool) -> Tally:
         equity = dict(assembly.ledger.opening)
     return Tally(
         candles=candles,
+        defects={code: number for code, number in assembly.book.defects().items() if number},
         signals=counts.signals,
         intents=counts.signals - sum(counts.refusals.values()),
         refusals=counts.refusals,

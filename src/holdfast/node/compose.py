@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import os
 import platform
 from collections.abc import Mapping, Sequence
@@ -95,6 +96,16 @@ def build_book(settings: Settings, ground: Ground, *, at_once: int = 0) -> Candl
     )
 
 
+def _check_heads(settings: Settings, heads: Sequence[Head]) -> None:
+    """BadInput for a weight or a calibration of a head that there is not: it would silently count for nothing."""
+    known = [head.name for head in heads]
+    for name in [*settings.weights.heads, *settings.weights.calibration]:
+        if name not in known:
+            nearest = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
+            remedy = f"Did you mean '{nearest[0]}'?" if nearest else f"The heads are {', '.join(known)}."
+            raise BadInput(f"[weights] names a head '{name}', and there is none.", remedy)
+
+
 class Assembly:
     """A walk and what is read from it: the journal's past is in the books, and new entries are heard by all of them."""
 
@@ -132,6 +143,7 @@ class Assembly:
             self._learn(stored)
         orders = replay(past, settings.account).restarted()
         self._check_symbols(orders)
+        _check_heads(settings, heads)
         versions = [stored.entry.body for stored in past if stored.entry.kind is EntryKind.SETTINGS]
         self._settings_versions, self._settings_body = len(versions), versions[-1] if versions else b""
         self.venue = PaperVenue(

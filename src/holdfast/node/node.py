@@ -109,7 +109,19 @@ class Node:
         asked = self.market
         self.recording = read_market(asked.candles, venue=asked.venue, market=asked.market, symbols=asked.symbols)
         self.played = self.recording if asked.until_ms is None else self.recording.until(asked.until_ms)
+        self._check_past()
         return f"{len(self.recording)} {self.recording.timeframe} candles of {len(self.recording.symbols)} symbols"
+
+    def _check_past(self) -> None:
+        """BadInput for a candle of the future: the market's clock would jump to it, and no later candle would count."""
+        last_ms, now_ms = self.played.last_close_ms, self.clock.now_ms()
+        if last_ms > now_ms:
+            future = int((self.played.open_time_ms + self.played.timeframe.ms > now_ms).sum())
+            raise BadInput(
+                f"The recording has candles of the future ({future}); the last one closes at "
+                f"{datetime.fromtimestamp(last_ms / 1000, UTC):%Y-%m-%d %H:%M} UTC.",
+                "Remove them, or set the clock of this machine if it is wrong; replay --until can stop before them.",
+            )
 
     async def _open_doors(self) -> str:
         try:

@@ -226,7 +226,9 @@ def read_settings(path: Path | None, overrides: Mapping[str, Any] | None = None)
         except FileNotFoundError:
             raise BadInput(f"There is no settings file {path}.", "Check the path, or leave it out.") from None
         except (OSError, UnicodeDecodeError) as error:
-            raise BadInput(f"The settings file {path} cannot be read: {error}.") from error
+            raise BadInput(
+                f"The settings file {path} cannot be read: {error}.", "It is a file of UTF-8 text."
+            ) from error
         except tomllib.TOMLDecodeError as error:
             raise BadInput(f"The settings file {path} is not TOML: {error}.", "Mend that line.") from error
     values = _laid_over(values, overrides or {})

@@ -14,7 +14,7 @@ from decimal import Decimal
 import msgspec
 
 from holdfast.model.base_bars import BaseBars
-from holdfast.model.errors import Refused, Unknown
+from holdfast.model.errors import BadInput, Refused, Unknown
 from holdfast.model.fill import Fill
 from holdfast.model.instrument import Instrument
 from holdfast.model.order import OrderReport, OrderRequest, OrderState
@@ -99,7 +99,14 @@ class PaperVenue:
         return [event for event in self.events_since(trade_number) if isinstance(event, Fill)]
 
     def events_since(self, trade_number: int) -> Sequence[Fill | OrderReport]:
-        """All that the venue has told after the n-th trade, in its order: what a process that died may have missed."""
+        """All that the venue has told after the n-th trade, in its order: what a process that died may have missed.
+        BadInput when there were not that many."""
+        if trade_number > self._state.trades:
+            raise BadInput(
+                f"The paper venue knows {self._state.trades} trades, and the journal {trade_number}: "
+                "the venue's file is missing, or older than the journal.",
+                "Restore both files from one backup, or begin in another data directory.",
+            )
         return self._state.told_after(trade_number)
 
     def positions(self) -> Mapping[Symbol, Decimal]:

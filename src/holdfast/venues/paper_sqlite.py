@@ -11,7 +11,7 @@ from pathlib import Path
 
 import msgspec
 
-from holdfast.model.errors import BadInput, Retryable, Unknown
+from holdfast.model.errors import BadInput, HoldfastError, Retryable, Unknown
 from holdfast.venues.paper_store import Record
 
 _VERSION = 1
@@ -64,6 +64,11 @@ class SqlitePaperStore:
         name = getattr(error, "sqlite_errorname", "")
         if name.startswith(("SQLITE_BUSY", "SQLITE_LOCKED")):
             return BadInput(f"{self._path} is in use by another process.", "Stop it, or give another data folder.")
+        if name.startswith(("SQLITE_CORRUPT", "SQLITE_NOTADB")):
+            return BadInput(
+                f"{self._path} is damaged or not a database ({error}).",
+                "Put it aside, and restore it and the journal from one backup, or give another data folder.",
+            )
         return BadInput(
             f"{self._path} cannot be used as the paper venue's file: {error}.", "Check the path and its rights."
         )
@@ -89,6 +94,11 @@ class SqlitePaperStore:
         except sqlite3.Error as error:
             if self._connection.in_transaction:
                 execute("ROLLBACK")
+            if error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_FULL:
+                # Our own disk, not a venue that is out of reach: orders that went stale meanwhile would change the run.
+                raise HoldfastError(
+                    f"{self._path} cannot grow: the disk is full. Free some space on it; nothing was kept by halves."
+                ) from error
             kind = Unknown if error.sqlite_errorname in _MAYBE_KEPT else Retryable
             raise kind(f"{self._path} did not take {len(records)} records: {error}") from error
 

@@ -59,7 +59,8 @@ Record = Opened | Placed | Moved | Traded
 
 
 class PaperStore(Protocol):
-    """Keeps records in order. Errors of `append`: Retryable when nothing was kept, Unknown when that is not known."""
+    """Keeps records in order. Errors of `append`: Retryable when nothing was kept, Unknown when that is not known, and
+    HoldfastError itself when nothing was kept and it makes no sense to go on (the disk is full)."""
 
     def load(self) -> Iterable[Record]:
         """Every record ever appended, in order."""

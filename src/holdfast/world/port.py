@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import socket
 
 from holdfast.model.errors import BadInput
@@ -17,5 +18,8 @@ def listen(host: str, port: int) -> socket.socket:
     except OSError as error:
         listening.close()
         problem = f"Port {port} on {host} cannot be used: {error.strerror}."
-        raise BadInput(problem, "Another program may be using it: choose another with --port.") from error
+        remedy = "Choose an address of this machine with --host, and a port that this user may open."
+        if error.errno == errno.EADDRINUSE:
+            remedy = "Another program may be using it: choose another with --port."
+        raise BadInput(problem, remedy) from error
     return listening

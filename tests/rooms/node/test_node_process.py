@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 from pathlib import Path
 
 import numpy as np
@@ -11,12 +12,13 @@ from walking import HOUR, SPOT_HOURS, World, long_blocks, made_up, part_of, quie
 
 from holdfast.journal.sqlite import SqliteJournal
 from holdfast.model.entry import EntryKind
-from holdfast.model.errors import BadInput, Fenced
+from holdfast.model.errors import BadInput, Fenced, HoldfastError
 from holdfast.model.intent import Intent
 from holdfast.model.order import Leg
 from holdfast.node.market_record import read_market
 from holdfast.node.node import Market, Node
 from holdfast.node.phases import PhaseState
+from holdfast.venues.paper_sqlite import SqlitePaperStore
 from holdfast.world.clock import SystemClock
 
 HOURLY = set_up()
@@ -76,6 +78,28 @@ def test_a_walk_that_was_fenced_tells_the_venue_nothing_more() -> None:
     assert world.kinds() == {EntryKind.SETTINGS: 1}
     walk(newer, long_blocks(recording, HOURLY))
     assert world.kinds()[EntryKind.FILL] > 10
+
+
+def test_a_disk_that_was_full_changes_nothing_once_there_is_room(tmp_path: Path) -> None:
+    """The paper venue's disk is our own: orders do not grow stale while it is full, the node ends and says why."""
+
+    def fill_up(_: int) -> None:
+        connection = sqlite3_of(filling)
+        pages = connection.execute("PRAGMA page_count").fetchone()[0]
+        connection.execute(f"PRAGMA max_page_count = {pages}")
+
+    filling = a_node(tmp_path / "full", on_progress=fill_up)
+    with pytest.raises(HoldfastError, match="the disk is full"):
+        asyncio.run(filling.run())
+    for data_dir in (tmp_path / "full", tmp_path / "roomy"):
+        asyncio.run(a_node(data_dir).run())
+    assert head_of(tmp_path / "full") == head_of(tmp_path / "roomy")
+
+
+def sqlite3_of(node: Node) -> sqlite3.Connection:
+    store = node.doors.paper_store
+    assert isinstance(store, SqlitePaperStore)
+    return store._connection
 
 
 def test_a_second_node_on_the_same_directory_is_refused_and_does_not_disturb_the_first(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ import pytest
 from desk import ACCOUNT, BTC, FREE, MINUTE, SPOT, bars, d, flat, instruments, intent, paper
 
 from holdfast.execution.marks import request_for
-from holdfast.model.errors import BadInput, Refused, Retryable, Unknown
+from holdfast.model.errors import BadInput, HoldfastError, Refused, Retryable, Unknown
 from holdfast.model.order import Leg, OrderRequest, OrderState, OrderType, Side
 from holdfast.model.symbol import Symbol
 from holdfast.ports.venue import GuaranteeTier, Venue
@@ -238,7 +238,7 @@ def test_a_file_of_a_newer_version_is_refused(tmp_path: Path) -> None:
 
 def test_a_file_of_something_else_is_refused(tmp_path: Path) -> None:
     (tmp_path / "text").write_text("no database, but long enough to be read as one " * 100)
-    with pytest.raises(BadInput, match="cannot be used"):
+    with pytest.raises(BadInput, match="damaged or not a database"):
         SqlitePaperStore(tmp_path / "text")
     connection = sqlite3.connect(tmp_path / "other")
     connection.execute("CREATE TABLE theirs (x)")
@@ -270,16 +270,17 @@ def test_a_damaged_record_is_named(tmp_path: Path) -> None:
     store.close()
 
 
-def test_a_full_disk_is_retryable_and_loses_nothing(tmp_path: Path) -> None:
+def test_a_full_disk_is_no_venue_out_of_reach_and_loses_nothing(tmp_path: Path) -> None:
     store = SqlitePaperStore(tmp_path / "paper.sqlite")
     venue = paper(store)
     venue.advance({BTC: bars(flat(100))})
     pages = store._connection.execute("PRAGMA page_count").fetchone()[0]
     store._connection.execute(f"PRAGMA max_page_count = {pages}")
     placed = 0
-    with pytest.raises(Retryable, match="full"):
+    with pytest.raises(HoldfastError, match="full") as raised:
         for placed in range(100):
             venue.place(changed(client_order_id=f"order{placed}", protection=(), size=d("0.1")))
+    assert not isinstance(raised.value, Retryable | Unknown)  # those would let the run go on without its venue
     assert len(venue.open_orders()) == placed > 0
     venue.close()
     assert len(paper(SqlitePaperStore(tmp_path / "paper.sqlite")).open_orders()) == placed

@@ -113,6 +113,8 @@ def _rows(found: Tally) -> Iterator[tuple[str, str]]:
     if not found.finished:
         yield "walked to", readable(found.walked_to) if found.walked_to else "nothing yet"
     yield "candles", f"{found.candles:,} of {found.candle_timeframe}, decisions on {found.timeframe}"
+    for code, number in found.defects.items():
+        yield "  defective", f"{number:,} {code}"
     yield "signals", f"{found.signals:,}"
     yield "  intents", f"{found.intents:,}"
     for code, number in found.refusals.items():
