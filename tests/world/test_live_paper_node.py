@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import io
+from collections.abc import Awaitable, Callable
 from decimal import Decimal
 from pathlib import Path
 
@@ -12,6 +13,7 @@ import pytest
 from holdfast.history.sqlite import SqliteHistory
 from holdfast.journal.sqlite import SqliteJournal
 from holdfast.market.trust import Trust
+from holdfast.market.universe import Choice
 from holdfast.model.entry import EntryKind
 from holdfast.model.errors import BadInput
 from holdfast.model.symbol import Symbol
@@ -142,8 +144,14 @@ def test_the_universe_changes_by_the_difference(tmp_path: Path) -> None:
     asyncio.run(play())
 
 
-def test_a_node_that_is_cut_off_says_so_and_keeps_its_universe(tmp_path: Path) -> None:
-    async def play() -> None:
+Scene = Callable[[BinanceTwin, LiveNode, Callable[[int], Awaitable[list[str]]]], Awaitable[None]]
+
+
+def told_while(tmp_path: Path, scene: Scene) -> str:
+    """The log of a node on a twin, during which `scene` is played; it is given the twin, the node, and a wait for so
+    many problems in its health."""
+
+    async def play() -> str:
         clock, told = RecordedClock(SystemClock().now_ms() // 300_000 * 300_000), io.StringIO()
         twin = BinanceTwin([read_recording(RECORDED)], clock, update_ms=None)
         await twin.start()
@@ -160,20 +168,39 @@ def test_a_node_that_is_cut_off_says_so_and_keeps_its_universe(tmp_path: Path) -
 
         try:
             async with asyncio.timeout(120):
-                assert not await until(0) and node.view.health().status == "ready"
-                followed = node.feed.symbols
-                await twin.stop()
-                assert await until(1) == ["No connection to the streams of binance usdm is open."]
-                assert "universe of binance usdm could not be chosen anew" in (await until(2))[0]
-                assert node.view.health().status == "degraded" and node.feed.symbols == followed
+                await scene(twin, node, until)
         finally:
             await twin.stop()
             node.stop.set()
             clock.advance_to(clock.now_ms() + 60_000)
             await running
-        assert '"event":"universe.kept"' in told.getvalue()
+        return told.getvalue()
 
-    asyncio.run(play())
+    return asyncio.run(play())
+
+
+def test_a_node_that_is_cut_off_says_so_and_keeps_its_universe(tmp_path: Path) -> None:
+    async def cut_off(twin: BinanceTwin, node: LiveNode, until: Callable[[int], Awaitable[list[str]]]) -> None:
+        assert not await until(0) and node.view.health().status == "ready"
+        followed = node.feed.symbols
+        await twin.stop()
+        assert await until(1) == ["No connection to the streams of binance usdm is open."]
+        assert "universe of binance usdm could not be chosen anew" in (await until(2))[0]
+        assert node.view.health().status == "degraded" and node.feed.symbols == followed
+
+    assert '"event":"universe.kept"' in told_while(tmp_path, cut_off)
+
+
+def test_a_watch_over_the_universe_that_fails_is_no_secret(tmp_path: Path) -> None:
+    async def fail(_: BinanceTwin, node: LiveNode, until: Callable[[int], Awaitable[list[str]]]) -> None:
+        def cannot(choice: Choice, tradable: object) -> None:
+            raise BadInput(f"Nobody can follow {choice.market}.")
+
+        await until(0)
+        node._watch._on_choice = cannot
+        assert await until(1) == ["The universe is no longer chosen anew: Nobody can follow usdm."]
+
+    assert '"loop":"universe"' in told_while(tmp_path, fail)
 
 
 def test_venues_that_do_not_answer_are_named(tmp_path: Path) -> None:

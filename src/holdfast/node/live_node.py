@@ -204,8 +204,17 @@ class LiveNode(Node):
         await self.feed.start()
         self._walking = True
         self._begin_loops()
-        self._tasks.append(asyncio.create_task(self._watch.run()))
+        watching = asyncio.create_task(self._watch.run())
+        watching.add_done_callback(self._watch_ended)
+        self._tasks.append(watching)
         return f"{len(self._instruments)} symbols in {self.settings.live.base} bars"
+
+    def _watch_ended(self, task: asyncio.Task[None]) -> None:
+        """The walk goes on with the symbols it has, but not in silence."""
+        if not task.cancelled() and (error := task.exception()) is not None:
+            self._tasks.remove(task)
+            self.log.error(Event.LOOP_FAILED, error=error, loop="universe")
+            self.assembly.measures.problems["universe"] = f"The universe is no longer chosen anew: {error}"
 
     async def _follow(self) -> None:
         walk, book = self.assembly.walk, self.assembly.book
