@@ -178,7 +178,7 @@ def test_candles_that_come_too_late_change_nothing() -> None:
 )
 def test_what_comes_after_a_moment_changes_no_entry_up_to_it(recording: Recording, chosen: Settings, what: str) -> None:
     """Instruments are what a venue announces beforehand, and so are read off the whole recording in both walks."""
-    ground = Ground(list_instruments(recording, chosen.paper.markets), recording.timeframe)
+    ground = Ground(list_instruments(recording, chosen.paper), recording.timeframe)
     whole = walked(recording, chosen, long_blocks(recording, chosen), ground=ground)
     length = recording.last_close_ms - recording.first_open_ms
     for share in (0.71, 0.9):
@@ -211,7 +211,7 @@ def test_a_walk_until_a_moment_goes_on_as_if_it_had_never_stopped() -> None:
     """The moment lies within a bar that is decided on: what there is of that bar must not be taken for all of it."""
     chosen = set_up(market={"timeframe": "4h"})
     recording = recorded(EURO, ("EUR_USD",), bars=1500)
-    ground = Ground(list_instruments(recording, chosen.paper.markets), recording.timeframe)
+    ground = Ground(list_instruments(recording, chosen.paper), recording.timeframe)
     whole = walked(recording, chosen, long_blocks(recording, chosen), ground=ground)
     stopped = World()
     moment = recording.first_open_ms + 1001 * HOUR

@@ -99,7 +99,7 @@ CANDLES = "candles_1h.parquet"
         (("--candles", CANDLES, "--until", "later"), "--until 'later' is not a time.", "2021-05-01"),
         (
             ("--candles", CANDLES, "--market", "moon"),
-            "no paper market for binance:moon:AAAUSDT",
+            "no paper market for moon",
             "[paper.markets.moon]",
         ),
         (

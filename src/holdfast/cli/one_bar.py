@@ -48,7 +48,7 @@ def judge_recorded(
     symbol = find_symbol(asked.symbol, recording.symbols)
     recording = recording.only([symbol.name])
     inputs = lay_inputs(recording.symbols, [candles], venue=asked.venue, market=asked.market, headlines=headlines)
-    ground = Ground(list_instruments(recording, settings.paper.markets), recording.timeframe)
+    ground = Ground(list_instruments(recording, settings.paper), recording.timeframe)
     book = build_book(settings, ground)
     until_ms = recording.last_close_ms if asked.at_ms is None else asked.at_ms
     span_ms = block_span_ms(ground.base, settings.market.timeframe)

@@ -6,18 +6,17 @@ the files named for them. Whatever is not there is absent, and the heads that ne
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
 from holdfast.market.headlines import base_asset, find_assets
 from holdfast.market.inputs import FUNDING_MAX_AGE_MS, MARK_MAX_AGE_MS, AsOf, Decayed, Inputs
-from holdfast.model.errors import BadInput
 from holdfast.model.instrument import Instrument
 from holdfast.model.symbol import Symbol
 from holdfast.model.window import FUNDING_RATE, MARK_PRICE
-from holdfast.node.settings import PaperMarket
+from holdfast.node.settings import PaperSettings
 from holdfast.signals.tone import ToneScorer
 from holdfast.venues.listing import list_instrument
 from holdfast.world.observations import RecordedHeadlines, read_funding, read_headlines, read_marks
@@ -35,17 +34,13 @@ def read_market(
     return recording.only(symbols) if symbols else recording
 
 
-def list_instruments(recording: Recording, markets: Mapping[str, PaperMarket]) -> dict[Symbol, Instrument]:
-    """The recorded symbols as instruments, ticks and steps read off the recording, fees from the settings."""
+def list_instruments(recording: Recording, paper: PaperSettings) -> dict[Symbol, Instrument]:
+    """The recorded symbols as instruments, ticks and steps read off the recording, fees from the settings.
+    BadInput where those describe no such market."""
     listed = {}
     digits = zip(recording.symbols, recording.price_digits, recording.size_digits, strict=True)
     for symbol, price_digits, size_digits in digits:
-        costs = markets.get(symbol.market)
-        if costs is None:
-            raise BadInput(
-                f"There is no paper market for {symbol}.",
-                f"Describe it in the settings: [paper.markets.{symbol.market}].",
-            )
+        costs = paper.costs(symbol.market)
         listed[symbol] = list_instrument(
             symbol, price_digits, size_digits, maker_fee=costs.maker_fee, taker_fee=costs.taker_fee
         )

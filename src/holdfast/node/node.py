@@ -152,7 +152,7 @@ class Node:
 
     async def _fill(self) -> str:
         asked, recording = self.market, self.recording
-        ground = Ground(list_instruments(recording, self.settings.paper.markets), recording.timeframe)
+        ground = Ground(list_instruments(recording, self.settings.paper), recording.timeframe)
         inputs = lay_inputs(
             recording.symbols, asked.candles, venue=asked.venue, market=asked.market, headlines=asked.headlines
         )

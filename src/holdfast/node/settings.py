@@ -172,7 +172,7 @@ class ApiSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
 
 
 class NodeSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """`deadline_ms`: an evaluation of all symbols at a bar's close that takes longer is counted as late.
+    """`deadline_ms`: a step of the walk that takes longer for each bar close in it is counted as late.
     `metrics_window_s`: rates and latencies are measured over this long."""
 
     deadline_ms: int = 1000

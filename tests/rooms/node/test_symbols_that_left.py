@@ -14,7 +14,7 @@ from holdfast.world.clock import SystemClock
 HOURLY = set_up()
 RECORDING = made_up(market="spot", bars=260)  # on spot the venue keeps a balance of every base
 AAA, BBB = RECORDING.symbols
-LISTED = list_instruments(RECORDING, HOURLY.paper.markets)
+LISTED = list_instruments(RECORDING, HOURLY.paper)
 FOLLOWS_BBB = Ground({BBB: LISTED[BBB]}, RECORDING.timeframe)
 AAA_LEFT = Ground({BBB: LISTED[BBB]}, RECORDING.timeframe, {AAA: LISTED[AAA]})
 

@@ -262,7 +262,7 @@ def assemble(
     ground: Ground | None = None,
 ) -> Assembly:
     """As `Node` does it: the past into the book, then what was left open is settled."""
-    ground = ground or Ground(list_instruments(recording, settings.paper.markets), recording.timeframe)
+    ground = ground or Ground(list_instruments(recording, settings.paper), recording.timeframe)
     assembly = Assembly(
         settings,
         ground,
