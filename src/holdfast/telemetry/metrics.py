@@ -56,7 +56,9 @@ class Metrics:
             self.registry, "history_buffer_rows", "Rows that wait to be stored in the history"
         )
 
-        self.heads_seconds = timing("heads_seconds", _FAST_S, "All heads over the bars of all symbols that one block closed")
+        self.heads_seconds = timing(
+            "heads_seconds", _FAST_S, "All heads over the bars of all symbols that one block closed"
+        )
         self.walk_step_seconds = timing("walk_step_seconds", _FAST_S, "One step of the walk, from candles to fills")
         self.journal_append_seconds = timing("journal_append_seconds", _SLOW_S, "One durable journal transaction")
         self.event_loop_lag_seconds = timing("event_loop_lag_seconds", _SLOW_S, "How late the event loop woke up")
