@@ -93,7 +93,7 @@ async def staged(**more: object) -> AsyncIterator[Stage]:
 
 def play(scene: Callable[[], Awaitable[None]]) -> None:
     async def bounded() -> None:
-        async with asyncio.timeout(15):
+        async with asyncio.timeout(60):
             await scene()
 
     asyncio.run(bounded())
@@ -134,7 +134,7 @@ async def protected(stage: Stage, market: str, name: str, kind: OrderType, *, at
 
 
 async def until(told: AsyncIterator[PrivateEvent], wanted: Callable[[PrivateEvent], bool]) -> PrivateEvent:
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         while not wanted(event := await anext(told)):
             pass
     return event

@@ -216,6 +216,11 @@ class Assembly:
     def begin(self, first_ms: int) -> None:
         """Puts changed settings on record (`first_ms`: the market's time when nothing is on record yet), hears what the
         venue told while no process of ours listened, and ends what a command left open when its process died."""
+        if not self._settings_versions and self.venue.events_since(0):
+            raise BadInput(
+                "The paper venue has traded for this account, and the journal is empty.",
+                "They belong together: restore journal.sqlite beside paper.sqlite, or give another --data-dir.",
+            )
         self.executor.now_ms = max(self.walk.done_ms, first_ms)
         body = self.settings.of_trading()
         if body != self._settings_body:

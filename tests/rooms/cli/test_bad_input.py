@@ -59,3 +59,14 @@ def test_a_journal_without_its_paper_venue_is_refused(
     assert result.exit_code == 2
     assert "is missing, or older than the journal" in result.stderr
     assert "Restore both files from one backup" in result.stderr
+
+
+def test_a_paper_venue_without_its_journal_is_refused(
+    run: Any, candles: Path, walked: tuple[Path, dict[str, Any]], tmp_path: Path
+) -> None:
+    data_dir = shutil.copytree(walked[0], tmp_path / "kept")
+    for file in data_dir.glob("journal.sqlite*"):
+        file.unlink()
+    result = run("replay", "--candles", candles, "--data-dir", data_dir)
+    assert result.exit_code == 2
+    assert "has traded for this account, and the journal is empty" in result.stderr

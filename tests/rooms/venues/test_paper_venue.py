@@ -283,7 +283,9 @@ def test_a_full_disk_is_no_venue_out_of_reach_and_loses_nothing(tmp_path: Path) 
     assert not isinstance(raised.value, Retryable | Unknown)  # those would let the run go on without its venue
     assert len(venue.open_orders()) == placed > 0
     venue.close()
-    assert len(paper(SqlitePaperStore(tmp_path / "paper.sqlite")).open_orders()) == placed
+    again = paper(SqlitePaperStore(tmp_path / "paper.sqlite"))
+    assert len(again.open_orders()) == placed
+    again.close()
 
 
 _CHILD = """
